@@ -1,0 +1,128 @@
+"""Every extension point of the hub on one page. Errors are verdicts: they say what the hub does next."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from hub.vocabulary import Agent, Arrival, Changed, Delivery, Event, Freshness, Item, Reply
+
+
+class Verdict(Exception):
+    """Base of what a plug-in may raise. The text is shown to people: one line, what is wrong and what to do."""
+
+
+class Rejected(Verdict):
+    """The provider knows us and says no (password, revoked permission). Not tried again until somebody acts."""
+
+
+class Unavailable(Verdict):
+    """The provider cannot be reached or is busy. Tried again after *retry_after* seconds, or after the back-off."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Misconfigured(Verdict):
+    """Our settings cannot be right (no such folder, no such host). Not tried again until the config changes."""
+
+
+class Forged(Verdict):
+    """The delivery's signature is absent, wrong or too old: 401, and nothing of it is kept but a count."""
+
+
+class Malformed(Verdict):
+    """The delivery could not be read far enough to verify it: 400, and nothing of it is kept but a count."""
+
+
+class Unsupported(Verdict):
+    """The delivery is genuine and not understood: it is quarantined and then accepted."""
+
+
+class Settings(BaseModel):
+    """Base of a plug-in's settings: the keys of its `[sources.<name>]` table beyond the common ones."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the core tells a plug-in about itself: the source's *name*, the default *region* for phone numbers,
+    our own addresses on this source (*ours*), whose screens ring by default (*rings*), the colleagues (*agents*),
+    and the *webhook_url* under which the provider reaches us."""
+
+    name: str
+    region: str
+    ours: tuple[str, ...]
+    rings: tuple[str, ...]
+    agents: tuple[Agent, ...]
+    webhook_url: str
+
+
+Record = Callable[[Sequence[Item]], Awaitable[None]]
+"""Returns once the items are durable. Raises `Unavailable` where the store cannot take them."""
+
+
+class Connector(ABC):
+    """Opens a connection out and listens. Built as `Connector(settings, setup)`; no I/O in the constructor."""
+
+    Settings: ClassVar[type[Settings]]
+
+    @abstractmethod
+    def listen(self, cursor: str | None) -> AsyncGenerator[Arrival, None]:
+        """Hold one connection and yield what is heard after *cursor* (`None`: from the beginning), in the order the
+        connector chooses. Retries nothing, stores nothing; closes its socket when the generator is closed.
+        Raises `Rejected`, `Unavailable`, `Misconfigured`."""
+
+    async def committed(self, cursor: str) -> None:
+        """Everything up to *cursor* is durable: the provider may be acknowledged. By default nothing is."""
+
+    @abstractmethod
+    async def freshness(self, cursor: str | None) -> Freshness:
+        """What the provider has beyond *cursor*, cheaply, over a connection of its own. Raises as `listen`."""
+
+    async def wake(self) -> None:
+        """A webhook said there is news. A connector that waits by itself need not care."""
+
+
+class Door(ABC):
+    """Listens on a port of its own. Built as `Door(settings, setup)`; no I/O in the constructor."""
+
+    Settings: ClassVar[type[Settings]]
+
+    @abstractmethod
+    async def serve(self, record: Record) -> None:
+        """Listen until cancelled; say "accepted" only after `record(items)` returned. A port that cannot be had
+        raises `Misconfigured`."""
+
+    @property
+    @abstractmethod
+    def address(self) -> tuple[str, int]:
+        """Host and port it listens on, for `hub check` and the sources page."""
+
+
+class Webhook(ABC):
+    """Answers HTTP that a provider sends. Built as `Webhook(settings, setup)`. Pure: no I/O, no clock but
+    `delivery.received_at`, no web framework."""
+
+    Settings: ClassVar[type[Settings]]
+
+    undetectable: ClassVar[frozenset[str]] = frozenset()
+    """Faults this provider's scheme cannot show ("stale", "altered"), printed by the contract suite."""
+
+    @abstractmethod
+    def verify(self, delivery: Delivery) -> None:
+        """Return for a genuine delivery. Raises `Forged`, or `Malformed` where it cannot be read so far."""
+
+    @abstractmethod
+    def parse(self, delivery: Delivery) -> Sequence[Event | Changed]:
+        """What a verified delivery says; empty where it is known and not wanted. Raises `Unsupported`."""
+
+    def reply(self, delivery: Delivery) -> Reply:
+        """What the provider is told once everything is durable."""
+        return Reply()
