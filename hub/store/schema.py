@@ -1,0 +1,440 @@
+"""The tables, the same on SQLite and PostgreSQL.
+
+Conventions: ids are 63-bit integers that grow with time (`hub.store.ids`); `*_at` are microseconds since 1970 in UTC
+(`Instant` turns them into aware datetimes and back); documents are JSON text (`Document`). Full-text tables differ by
+database and are made by `search_ddl`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy.types import TypeDecorator
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970 of an aware *moment*."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment(value: int) -> datetime:
+    """The aware UTC datetime of *value* microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=value)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, stored as microseconds since 1970."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        """To the database."""
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
+        """From the database."""
+        return None if value is None else moment(value)
+
+
+class Document(TypeDecorator[Any]):
+    """A JSON document, stored as text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
+        """To the database."""
+        return None if value is None else orjson.dumps(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
+        """From the database."""
+        return None if value is None else orjson.loads(value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> Column[int]:
+    return Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
+
+
+def _text(name: str, **more: Any) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default="", **more)
+
+
+# --- the Directory: the CRM's records -------------------------------------------------------------------------------
+
+companies = Table(
+    "companies",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    _text("domain"),
+    Column("external_id", Text, unique=True),
+    Column("created_at", Instant, nullable=False),
+    Index(None, "domain"),
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("company_id", BigInteger, ForeignKey("companies.id", ondelete="SET NULL"), index=True),
+    _text("title"),
+    _text("owner"),
+    _text("notes"),
+    Column("external_id", Text, unique=True),
+    Column("fields", Document, nullable=False, server_default="{}"),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index(None, "name"),
+)
+
+# strength: personal | shared | role. how: import | agent | api | demo … ; confirmed_at: a person said so.
+identities = Table(
+    "identities",
+    metadata,
+    Column("handle", Text, primary_key=True),
+    Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("strength", Text, nullable=False, server_default="personal"),
+    Column("how", Text, nullable=False),
+    _text("learned_by"),
+    Column("learned_at", Instant, nullable=False),
+    Column("confirmed_at", Instant),
+)
+
+deals = Table(
+    "deals",
+    metadata,
+    _id(),
+    Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="SET NULL"), index=True),
+    Column("company_id", BigInteger, ForeignKey("companies.id", ondelete="SET NULL"), index=True),
+    Column("title", Text, nullable=False),
+    _text("stage"),
+    Column("amount", Float),
+    _text("currency"),
+    Column("open", Boolean, nullable=False),
+    _text("owner"),
+    Column("external_id", Text, unique=True),
+    Column("updated_at", Instant, nullable=False),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    _id(),
+    Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="SET NULL"), index=True),
+    Column("company_id", BigInteger, ForeignKey("companies.id", ondelete="SET NULL"), index=True),
+    Column("title", Text, nullable=False),
+    _text("urgency"),
+    Column("open", Boolean, nullable=False),
+    _text("owner"),
+    Column("external_id", Text, unique=True),
+    Column("opened_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    _id(),
+    Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="SET NULL"), index=True),
+    Column("company_id", BigInteger, ForeignKey("companies.id", ondelete="SET NULL"), index=True),
+    Column("title", Text, nullable=False),
+    _text("state"),
+    Column("amount", Float),
+    _text("currency"),
+    Column("external_id", Text, unique=True),
+    Column("ordered_at", Instant, nullable=False),
+)
+
+# --- what happened --------------------------------------------------------------------------------------------------
+
+# Every Event that was taken in: the set an interaction is folded from. kind names the class of its facts.
+events = Table(
+    "events",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("facts", Document, nullable=False),
+    Column("blob", Text),
+)
+
+# The fold. open_level: the widest level among the copies that are open to everyone (0: none). facts: the folded facts.
+interactions = Table(
+    "interactions",
+    metadata,
+    _id(),
+    Column("key", Text, nullable=False, unique=True),
+    Column("channel", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("preview", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("conversation_id", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("open_level", Integer, nullable=False),
+    Column("blob", Text),
+    Column("facts", Document, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Index(None, "conversation_id", "occurred_at"),
+    Index(None, "occurred_at", "id"),
+)
+
+participants = Table(
+    "participants",
+    metadata,
+    Column("interaction_id", BigInteger, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("handle", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("ours", Boolean, nullable=False),
+    Index(None, "handle", "interaction_id"),
+)
+
+# level is Level.rank; audience an agent's id, or "" for everyone.
+copies = Table(
+    "copies",
+    metadata,
+    Column("interaction_id", BigInteger, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("place", Text, primary_key=True),
+    Column("provider_id", Text, primary_key=True),
+    Column("flags", Text, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("audience", Text, nullable=False),
+    Index(None, "audience", "interaction_id"),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    _id(),
+    Column("channel", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("last_interaction_id", BigInteger, nullable=False),
+    Column("state", Text, nullable=False, server_default="open"),
+    _text("owner"),
+    Index(None, "last_at", "id"),
+)
+
+conversation_refs = Table(
+    "conversation_refs",
+    metadata,
+    Column("ref", Text, primary_key=True),
+    Column("conversation_id", BigInteger, nullable=False, index=True),
+)
+
+# An interaction as it stands on one contact's timeline: one row per pair, whatever else happens.
+activities = Table(
+    "activities",
+    metadata,
+    Column("contact_id", BigInteger, primary_key=True),
+    Column("interaction_id", BigInteger, primary_key=True),
+    Column("occurred_at", Instant, nullable=False),
+    _text("confirmed_by"),
+    Index("ix_activities_timeline", "contact_id", sa.text("occurred_at DESC"), sa.text("interaction_id DESC")),
+    Index(None, "interaction_id"),
+)
+
+# What an agent noted on an interaction.
+notes = Table(
+    "notes",
+    metadata,
+    _id(),
+    Column("interaction_id", BigInteger, nullable=False, index=True),
+    Column("author", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("written_at", Instant, nullable=False),
+)
+
+# state: ringing | answered | dismissed | over. expires_at: a ringing pop is over then, if its call's end never comes.
+pops = Table(
+    "pops",
+    metadata,
+    _id(),
+    Column("interaction_id", BigInteger, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("mine", Boolean, nullable=False, server_default=sa.false()),
+    Column("handle", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Index(None, "interaction_id", "agent", unique=True),
+    Index("ix_pops_ringing", "state", "agent"),
+)
+
+# --- what must not be lost ------------------------------------------------------------------------------------------
+
+# Small blobs lie in `data`; large ones are files beside a SQLite store (see hub.store.blobs).
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("refs", Integer, nullable=False),
+    Column("data", LargeBinary),
+)
+
+# kind: mail | delivery | event. about: what a replay needs (copy, headers, url). state: open | replayed.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _id(),
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("blob", Text, nullable=False),
+    Column("about", Document, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index(None, "source", "kind", "blob", unique=True),
+)
+
+# state: waiting | sent | perhaps | failed.
+outbox = Table(
+    "outbox",
+    metadata,
+    _id(),
+    Column("destination", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("payload", Document, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Instant, nullable=False),
+    _text("reason"),
+    Index(None, "state", "destination", "due_at"),
+    Index(None, "destination", "subject"),
+)
+
+# One row per source: its lease, its cursor and its measured freshness.
+sources = Table(
+    "sources",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("cursor", Text),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    _text("holder"),
+    Column("leased_until", Instant),
+    Column("state", Text, nullable=False, server_default="new"),
+    _text("cause"),
+    Column("behind_messages", Integer),
+    Column("behind_seconds", Float),
+    Column("measured_at", Instant),
+    Column("last_item_at", Instant),
+    Column("items", BigInteger, nullable=False, server_default="0"),
+)
+
+# How many deliveries a source refused, and why; nothing else of them is kept.
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("last_at", Instant, nullable=False),
+)
+
+# --- people at the hub ----------------------------------------------------------------------------------------------
+
+logins = Table(
+    "logins",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("password", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    _text("agent"),
+    _text("language"),
+    _text("timezone"),
+    Column("disabled", Boolean, nullable=False, server_default=sa.false()),
+    Column("created_at", Instant, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("login_id", BigInteger, ForeignKey("logins.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("csrf", Text, nullable=False),
+    _text("client"),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+# Links that are good once: to create the first administrator, or to set a password.
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    _text("name"),
+    Column("expires_at", Instant, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("scope", Text, nullable=False),
+    _text("agent"),
+    Column("created_at", Instant, nullable=False),
+    Column("used_at", Instant),
+)
+
+# Record ids only: never names, addresses or subjects.
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("record", Text, nullable=False),
+)
+
+
+def search_ddl(dialect: str) -> tuple[str, ...]:
+    """The statements that make the full-text index of interactions for *dialect* ("sqlite" or "postgresql").
+
+    The indexed text is what `hub.formats.search.terms` makes, so that both find the same.
+    """
+    if dialect == "sqlite":
+        return ("CREATE VIRTUAL TABLE search USING fts5(body, tokenize = 'unicode61 remove_diacritics 0')",)
+    return (
+        "CREATE TABLE search (interaction_id BIGINT PRIMARY KEY, body TSVECTOR NOT NULL)",
+        "CREATE INDEX ix_search_body ON search USING gin (body)",
+    )
