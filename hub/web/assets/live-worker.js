@@ -1,0 +1,2 @@
+// One /live stream for all tabs of a browser lives here.
+export {};
