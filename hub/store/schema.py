@@ -12,7 +12,19 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
 from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -321,7 +333,8 @@ quarantine = Table(
     Index(None, "source", "kind", "blob", unique=True),
 )
 
-# state: waiting | sent | perhaps | failed.
+# state: waiting | sent | perhaps | failed. One row per (destination, subject): newer state replaces what is not sent yet
+# and raises the version, so that a delivery under way does not mark the newer state as sent.
 outbox = Table(
     "outbox",
     metadata,
@@ -330,12 +343,13 @@ outbox = Table(
     Column("subject", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("payload", Document, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due_at", Instant, nullable=False),
     _text("reason"),
-    Index(None, "state", "destination", "due_at"),
-    Index(None, "destination", "subject"),
+    Index(None, "destination", "subject", unique=True),
+    Index(None, "state", "due_at"),
 )
 
 # One row per source: its lease, its cursor and its measured freshness.
