@@ -1,0 +1,9 @@
+"""The real servers that any test may ask for by the name of a fixture."""
+
+pytest_plugins = [
+    "tests.servers.chromium",
+    "tests.servers.dovecot",
+    "tests.servers.mail",
+    "tests.servers.postgresql",
+    "tests.servers.redis",
+]

@@ -1,0 +1,118 @@
+"""A PostgreSQL server with databases made and thrown away for each test."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.servers.process import Account, ServerProcess, account, folder_for, free_port, program
+
+PACKAGE = "postgresql"
+USER = "hub"
+# What was committed outlives a killed server but not a power cut: most tests need no more.
+FAST = ("-c", "fsync=off", "-c", "full_page_writes=off")
+
+
+class PostgreSQL:
+    """One running cluster on 127.0.0.1; logs in without a password."""
+
+    def __init__(self, process: ServerProcess, port: int) -> None:
+        self.process = process
+        self.port = port
+        self._numbers = count(1)
+        self._prepared: set[str] = set()
+
+    def url(self, database: str) -> str:
+        """The address of *database* as ``[hub] store`` takes it."""
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def create(self, template: str = "template0") -> str:
+        """Create a database as a copy of *template* and return its name."""
+        name = f"test_{next(self._numbers)}"
+        self._run("CREATE DATABASE {} TEMPLATE {}", name, template)
+        return name
+
+    def drop(self, database: str) -> None:
+        """Drop *database*, whoever is still connected to it."""
+        self._run("DROP DATABASE {} WITH (FORCE)", database)
+
+    def prepared(self, name: str, prepare: Callable[[str], None]) -> str:
+        """The name of a template database that ``prepare(url)`` filled, once for this cluster.
+
+        ``create(template)`` copies it in some hundredths of a second, which is faster than migrating anew.
+        """
+        if name not in self._prepared:
+            self._run("CREATE DATABASE {} TEMPLATE {}", name, "template0")
+            prepare(self.url(name))
+            self._prepared.add(name)
+        return name
+
+    def _run(self, statement: LiteralString, *names: str) -> None:
+        # CREATE DATABASE can't run inside a transaction.
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@contextmanager
+def postgresql(*, durable: bool = False) -> Iterator[PostgreSQL]:
+    """A running cluster. *durable* writes through to the disk, as production does; otherwise it is fast."""
+    owner = account("postgres")
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda bin: int(bin.parent.name), reverse=True)
+    server = program("postgres", package=PACKAGE, folders=folders)
+    folder = folder_for("postgresql", owner)
+    try:
+        _initialise(server.with_name("initdb"), folder, owner)
+        port = free_port()
+        command: list[str | Path] = [server, "-D", folder / "data", "-h", "127.0.0.1", "-p", str(port)]
+        # No socket file; connections enough for a pool on each side of a race.
+        command += ["-k", "", "-N", "200", *(() if durable else FAST)]
+
+        def answers() -> None:
+            try:
+                psycopg.connect(f"postgresql://{USER}@127.0.0.1:{port}/postgres", connect_timeout=2).close()
+            except psycopg.OperationalError as error:
+                raise ConnectionError(str(error)) from error
+
+        process = ServerProcess(command, answers=answers, log=folder / "log", owner=owner)
+        process.start()
+        try:
+            yield PostgreSQL(process, port)
+        finally:
+            # SIGINT is PostgreSQL's fast shutdown: it ends open sessions instead of waiting for them.
+            process.stop(signal.SIGINT)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _initialise(initdb: Path, folder: Path, owner: Account) -> None:
+    command: list[str | Path] = [initdb, "--pgdata", folder / "data", "--username", USER, "--auth", "trust"]
+    command += ["--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"]
+    with owner.popen(command, folder=folder, stdout=subprocess.PIPE) as process:
+        output, _ = process.communicate(timeout=60)
+    if process.returncode:
+        pytest.fail(f"initdb failed: {output.decode()}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgreSQL]:
+    """One fast cluster for the whole run."""
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgreSQL) -> Iterator[str]:
+    """The address of an empty database of this test's own."""
+    database = postgres.create()
+    yield postgres.url(database)
+    postgres.drop(database)
