@@ -59,7 +59,7 @@ class MailSink:
             return self.verdict
         raw = envelope.original_content
         assert raw is not None, "aiosmtpd sets it before it calls us"
-        login: str = session.auth_data if session.authenticated else ""
+        login = str(session.auth_data) if session.authenticated else ""
         mail = Received(envelope.mail_from or "", tuple(envelope.rcpt_tos), raw, login)
         self.taken.append(mail)
         self._arrivals.put_nowait(mail)
