@@ -1,0 +1,439 @@
+"""The config file: read in two passes, first the frame, then each source's own settings through its plug-in.
+
+Whatever is wrong is said at once, one line each, with the TOML path and the cure. What is wrong with the frame stops
+the start (`ConfigError`); a source that is wrong is left out, stands among `Config.problems`, and the others go on.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hub import config_values as values
+from hub import registry
+from hub.contracts import Connector, Door, Settings, Setup, Webhook
+from hub.references import Secrets, is_reference
+from hub.vocabulary import Agent
+
+T = TypeVar("T", bound=BaseModel)
+Value = TypeVar("Value")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class HubTable(_Table):
+    """`[hub]`: the hub itself."""
+
+    listen: str = "127.0.0.1:8080"
+    public_url: str = ""
+    store: str = "sqlite:///data/hub.sqlite3"
+    redis: str = ""
+    region: str = ""
+    timezone: str = "UTC"
+    languages: list[str] = list(values.LANGUAGES)
+
+
+class PrivacyTable(_Table):
+    """`[privacy]`: what is never recorded."""
+
+    never_log: list[str] = []
+
+
+class AgentTable(_Table):
+    """`[agents.<id>]`: a colleague."""
+
+    name: str
+    handles: list[str] = []
+    extensions: list[str] = []
+
+
+class SourceTable(_Table):
+    """`[sources.<name>]`: the keys every source has; the others are its plug-in's own."""
+
+    provider: str
+    ours: list[str] = []
+    rings: list[str] = []
+
+
+class CrmTable(_Table):
+    """`[crm.<name>]`: the key every CRM has; the others are its adapter's own."""
+
+    adapter: str
+
+
+TABLES: Mapping[str, type[BaseModel]] = MappingProxyType(
+    {"hub": HubTable, "privacy": PrivacyTable, "agents": AgentTable, "sources": SourceTable, "crm": CrmTable}
+)
+"""The tables of the file. `agents`, `sources` and `crm` hold one such table for each name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong: the TOML *path*, one line that says what to do, and the *source* it concerns ("": the frame)."""
+
+    path: str
+    message: str
+    source: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ConfigError(Exception):
+    """The hub cannot start with this file. The text has one line for each problem."""
+
+    def __init__(self, path: Path, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(f"{path}: {problem}" for problem in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """The plug-ins of one source, ready to run."""
+
+    connector: Connector | None
+    door: Door | None
+    webhook: Webhook | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """A source: its addresses (*ours*, handles), whose screens it *rings* (agent ids), and its plug-in's *settings* as
+    they stand in the file, where secrets are still references. `Config.plugins` builds the plug-ins it *offers*."""
+
+    name: str
+    provider: str
+    ours: tuple[str, ...]
+    rings: tuple[str, ...]
+    settings: Mapping[str, Any]
+    offers: registry.Provider = field(repr=False)
+    typed: Mapping[type[Settings], Settings] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CrmConfig:
+    """An outside CRM: its adapter's name and settings."""
+
+    name: str
+    adapter: str
+    settings: Settings = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """Handles (`mailto:…`, `tel:…`) and mail domains (`example.org`) of which nothing is ever recorded."""
+
+    never_log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole file, checked. *problems* name the sources that were left out; *secrets* are what no log may hold."""
+
+    path: Path
+    listen: str
+    public_url: str
+    store: str = field(repr=False)
+    redis: str = field(repr=False)
+    region: str
+    timezone: str
+    languages: tuple[str, ...]
+    sources: Mapping[str, SourceConfig]
+    agents: Mapping[str, Agent]
+    crm: Mapping[str, CrmConfig]
+    privacy: Privacy
+    problems: tuple[Problem, ...]
+    secrets: frozenset[str] = field(repr=False)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of *listen*."""
+        return values.listen(self.listen)
+
+    @property
+    def store_path(self) -> Path | None:
+        """The SQLite file, None where the store is a PostgreSQL."""
+        return Path(self.store.removeprefix("sqlite:///")) if self.store.startswith("sqlite:///") else None
+
+    def webhook_url(self, source: str) -> str:
+        """Where the provider of *source* reaches us, and what it signs."""
+        return f"{self.public_url}/webhooks/{source}"
+
+    def plugins(self, source: str) -> Plugins:
+        """The plug-ins of *source*, newly built. Raises what their constructors raise (`Misconfigured`)."""
+        config = self.sources[source]
+        setup = Setup(
+            name=config.name,
+            region=self.region,
+            ours=config.ours,
+            rings=config.rings,
+            agents=tuple(self.agents.values()),
+            webhook_url=self.webhook_url(source),
+        )
+
+        def build(plugin: Callable[..., Value] | None, settings: Settings | None) -> Value | None:
+            return None if plugin is None else plugin(settings, setup)
+
+        def of(plugin: type[Connector] | type[Door] | type[Webhook] | None) -> Settings | None:
+            return None if plugin is None else config.typed[plugin.Settings]
+
+        offers = config.offers
+        return Plugins(
+            connector=build(offers.connector, of(offers.connector)),
+            door=build(offers.door, of(offers.door)),
+            webhook=build(offers.webhook, of(offers.webhook)),
+        )
+
+
+def load(path: Path | str, environ: Mapping[str, str] | None = None) -> Config:
+    """The checked config of the TOML file at *path*. Raises `ConfigError` with all that is wrong with the frame."""
+    path = Path(path)
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        cure = "there is no such file. Go to the hub's folder, or name the file with --config PATH."
+        raise ConfigError(path, (Problem("", cure),)) from None
+    except OSError as error:
+        raise ConfigError(path, (Problem("", f"cannot be read: {error.strerror}."),)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, (Problem("", f"is not UTF-8 (byte {error.start}). Save it as UTF-8."),)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, (Problem("", f"is not valid TOML: {error}."),)) from error
+    return _Reader(path, document, os.environ if environ is None else environ).config()
+
+
+class _Reader:
+    """Reads one document and collects what is wrong with it."""
+
+    def __init__(self, path: Path, document: dict[str, Any], environ: Mapping[str, str]) -> None:
+        self.path = path
+        self.folder = path.absolute().parent
+        self.document = document
+        self.environ = environ
+        self.problems: list[Problem] = []
+        self.secrets: set[str] = set()
+        self.region = ""
+
+    def config(self) -> Config:
+        """Both passes. Raises `ConfigError`."""
+        for key in self.document:
+            if key not in TABLES:
+                self.wrong(values.quoted(key), values.unknown(key, TABLES, "table"))
+        hub = self.checked("hub", HubTable, self.section("hub")) or HubTable()
+        self.region = self.value("hub.region", "", values.region, hub.region)
+        self.value("hub.listen", None, values.listen, hub.listen)
+        public_url = hub.public_url or f"http://{hub.listen}"
+        agents = self.agents()
+        sources = self.sources(agents)
+        config = Config(
+            path=self.path,
+            listen=hub.listen,
+            public_url=self.value("hub.public_url", "", values.public_url, public_url),
+            store=self.url("hub.store", hub.store, lambda text: values.store(text, self.folder)),
+            redis=self.url("hub.redis", hub.redis, values.redis),
+            region=self.region,
+            timezone=self.value("hub.timezone", "UTC", values.timezone, hub.timezone),
+            languages=self.all("hub.languages", hub.languages or ["en"], values.language),
+            sources=MappingProxyType(sources),
+            agents=MappingProxyType(agents),
+            crm=MappingProxyType(self.crm()),
+            privacy=self.privacy(),
+            problems=tuple(self.problems),
+            secrets=frozenset(self.secrets),
+        )
+        if any(not problem.source for problem in self.problems):
+            raise ConfigError(self.path, tuple(self.problems))
+        return config
+
+    def agents(self) -> dict[str, Agent]:
+        """The colleagues. A handle or an extension belongs to one of them only, or nobody would know who rings."""
+        agents: dict[str, Agent] = {}
+        owner: dict[str, str] = {}
+        for name, table in self.tables("agents"):
+            path = f"agents.{values.quoted(name)}"
+            agent = self.checked(path, AgentTable, table)
+            if agent is None:
+                continue
+            handles = self.all(f"{path}.handles", agent.handles, self.handle)
+            extensions = self.all(f"{path}.extensions", agent.extensions, self.extension)
+            for kind, some in (("handles", handles), ("extensions", extensions)):
+                for place, one in enumerate(some):
+                    if owner.setdefault(one, name) != name:
+                        cure = 'Give it to one of them; a shared line stands in its source\'s "ours", with "rings".'
+                        self.wrong(f"{path}.{kind}[{place}]", f"{one} is {owner[one]}'s already. {cure}")
+            agents[name] = Agent(name, agent.name, handles, extensions)
+        return agents
+
+    def sources(self, agents: Mapping[str, Agent]) -> dict[str, SourceConfig]:
+        """The sources that are right. What is wrong with the others is among the problems, under their names."""
+        sources = {}
+        for name, table in self.tables("sources"):
+            before = len(self.problems)
+            source = self.source(name, table, agents)
+            if source is not None and len(self.problems) == before:
+                sources[name] = source
+        return sources
+
+    def source(self, name: str, table: dict[str, Any], agents: Mapping[str, Agent]) -> SourceConfig | None:
+        """One source: the common keys, then its plug-in's."""
+        path = f"sources.{values.quoted(name)}"
+        common = {key: value for key, value in table.items() if key in SourceTable.model_fields}
+        own = {key: value for key, value in table.items() if key not in SourceTable.model_fields}
+        frame = self.checked(path, SourceTable, common, source=name)
+        if frame is None:
+            return None
+        ours = self.all(f"{path}.ours", frame.ours, self.handle, source=name)
+        for place, agent in enumerate(frame.rings):
+            if agent not in agents:
+                guess = registry.nearest(agent, agents)
+                cure = f'Did you mean "{guess}"?' if guess else f"Add [agents.{agent}]."
+                self.wrong(f"{path}.rings[{place}]", f'there is no agent "{agent}". {cure}', source=name)
+        try:
+            offers = registry.provider(frame.provider)
+        except registry.UnknownPlugin as error:
+            self.wrong(f"{path}.provider", str(error), source=name)
+            return None
+        except registry.BrokenPlugin as error:
+            self.wrong(f"{path}.provider", str(error))
+            return None
+        typed = self.settings(path, offers.settings, own, [*SourceTable.model_fields], source=name)
+        return SourceConfig(
+            name, frame.provider, ours, tuple(frame.rings), MappingProxyType(own), offers, MappingProxyType(typed)
+        )
+
+    def crm(self) -> dict[str, CrmConfig]:
+        """The outside CRMs."""
+        crm = {}
+        for name, table in self.tables("crm"):
+            path = f"crm.{values.quoted(name)}"
+            frame = self.checked(path, CrmTable, {key: value for key, value in table.items() if key == "adapter"})
+            if frame is None:
+                continue
+            own = {key: value for key, value in table.items() if key != "adapter"}
+            try:
+                settings = registry.adapter(frame.adapter)
+            except (registry.UnknownPlugin, registry.BrokenPlugin) as error:
+                self.wrong(f"{path}.adapter", str(error))
+                continue
+            typed = self.settings(path, (settings,), own, ["adapter"])
+            if settings in typed:
+                crm[name] = CrmConfig(name, frame.adapter, typed[settings])
+        return crm
+
+    def privacy(self) -> Privacy:
+        """What is never recorded."""
+        table = self.checked("privacy", PrivacyTable, self.section("privacy")) or PrivacyTable()
+        rules = self.all("privacy.never_log", table.never_log, lambda text: values.handle_or_domain(text, self.region))
+        return Privacy(rules)
+
+    def settings(
+        self, path: str, models: tuple[type[Settings], ...], own: dict[str, Any], common: list[str], source: str = ""
+    ) -> dict[type[Settings], Settings]:
+        """*own* as the settings of each plug-in, which gets the keys it declares; a key that none declares is wrong."""
+        declared = {model: {field.alias or name for name, field in model.model_fields.items()} for model in models}
+        known = set().union(*declared.values())
+        for key in own:
+            if key not in known:
+                self.wrong(f"{path}.{values.quoted(key)}", values.unknown(key, [*known, *common]), source=source)
+        typed = {}
+        for model, keys in declared.items():
+            secrets = Secrets(self.folder, self.environ)
+            table = secrets.filled(model, {key: value for key, value in own.items() if key in keys}, path)
+            for where, message in secrets.problems:
+                self.wrong(where, message, source=source)
+            self.secrets |= secrets.known
+            settings = self.checked(path, model, table, source=source, told={where for where, _ in secrets.problems})
+            if settings is not None:
+                typed[model] = settings
+        return typed
+
+    # --- single tables and values ------------------------------------------------------------------------------------
+
+    def section(self, key: str) -> dict[str, Any]:
+        """The table under *key*, empty where there is none."""
+        table = self.document.get(key, {})
+        if not isinstance(table, dict):
+            self.wrong(key, f"must be a table. Write [{key}] and its keys below.")
+            return {}
+        return table
+
+    def tables(self, key: str) -> list[tuple[str, dict[str, Any]]]:
+        """The named tables under *key*."""
+        found = []
+        for name, table in self.section(key).items():
+            source = name if key == "sources" else ""
+            path = f"{key}.{values.quoted(name)}"
+            if not isinstance(table, dict):
+                self.wrong(path, f"must be a table. Write [{path}] and its keys below.", source=source)
+            elif self.value(path, "", values.name, name, source=source):
+                found.append((name, table))
+        return found
+
+    def checked(
+        self, path: str, model: type[T], table: dict[str, Any], source: str = "", told: set[str] | None = None
+    ) -> T | None:
+        """*table* as *model*, None where it is wrong. What was *told* already is not told twice."""
+        try:
+            return model.model_validate(table)
+        except ValidationError as error:
+            for loc, message in values.complaints(error, model, model.model_fields):
+                where = values.toml_path(path, loc)
+                if where not in (told or ()):
+                    self.wrong(where, message, source=source)
+            return None
+
+    def value(self, path: str, default: Value, check: Callable[[str], Value], text: str, source: str = "") -> Value:
+        """*text* as *check* reads it, *default* where it is wrong."""
+        try:
+            return check(text)
+        except ValueError as error:
+            self.wrong(path, str(error), source=source)
+            return default
+
+    def all(self, path: str, texts: list[str], check: Callable[[str], str], source: str = "") -> tuple[str, ...]:
+        """Each of *texts* as *check* reads it, without those that are wrong."""
+        read = (self.value(f"{path}[{place}]", "", check, text, source) for place, text in enumerate(texts))
+        return tuple(dict.fromkeys(text for text in read if text))
+
+    def url(self, path: str, text: str, check: Callable[[str], str]) -> str:
+        """A URL that may hold a password: then it must be a reference."""
+        if values.has_password(text):
+            cure = 'Put the whole URL into an environment variable or a file, and write "env:NAME" or "file:PATH".'
+            self.wrong(path, f"a password must not stand in this file. {cure}")
+            return ""
+        if is_reference(text):
+            secrets = Secrets(self.folder, self.environ)
+            found = secrets.secret(text, path)
+            for where, message in secrets.problems:
+                self.wrong(where, message)
+            if found is None:
+                return ""
+            self.secrets.add(found)
+            text = found
+        return self.value(path, "", check, text)
+
+    def handle(self, text: str) -> str:
+        """An address of ours."""
+        return values.handle(text, self.region)
+
+    def extension(self, text: str) -> str:
+        """`pbx/21`: the source that knows this phone, and the phone's name there."""
+        source, slash, number = text.partition("/")
+        if not slash or not number or source not in self.section("sources"):
+            guess = registry.nearest(source, self.section("sources"))
+            cure = f'Did you mean "{guess}/{number}"?' if guess and number else 'Write "SOURCE/NUMBER".'
+            raise ValueError(f'"{text}" names no phone of a source. {cure}')
+        return text
+
+    def wrong(self, path: str, message: str, source: str = "") -> None:
+        """Remember a problem."""
+        self.problems.append(Problem(path, message, source))

@@ -1,0 +1,184 @@
+"""What a single value of the config file must look like. Each function raises `ValueError`, which says the cure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+import phonenumbers
+from pydantic import BaseModel, ValidationError
+
+from hub.formats import handles
+from hub.registry import nearest
+
+LANGUAGES = ("en", "zh-Hans", "zh-Hant")
+
+_LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]/]+):(?P<port>[0-9]{1,5})")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_PHONE_SCHEMES = ("tel", "sip", "sips", "whatsapp", "phone", "callto", "client")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def listen(text: str) -> tuple[str, int]:
+    """Host and port of `127.0.0.1:8080`, `localhost:8080` or `[::1]:8080`."""
+    match = _LISTEN.fullmatch(text)
+    if not match or int(match["port"]) > 65535:
+        raise ValueError(f'"{text}" is no address to listen on. Write one such as "127.0.0.1:8080".')
+    return match["host"].strip("[]"), int(match["port"])
+
+
+def public_url(text: str) -> str:
+    """An absolute http or https URL without a slash at its end."""
+    parts = urlsplit(text) if _splits(text) else urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError(f'"{text}" is no public URL. Write one such as "https://hub.example.org".')
+    return text.rstrip("/")
+
+
+def store(text: str, folder: Path) -> str:
+    """The URL of the store; a relative SQLite file lies in *folder*, the config file's."""
+    if text.startswith("sqlite:///") and len(text) > len("sqlite:///") and ":memory:" not in text:
+        return f"sqlite:///{folder / text.removeprefix('sqlite:///')}"
+    if text.startswith("postgresql://") and _splits(text):
+        return text
+    raise ValueError('must be "sqlite:///PATH" or "postgresql://USER@HOST/DATABASE".')
+
+
+def redis(text: str) -> str:
+    """The URL of a Redis, or "" where there is none."""
+    if not text or (text.startswith(("redis://", "rediss://", "unix://")) and _splits(text)):
+        return text
+    raise ValueError('must be "redis://HOST:6379/0", or "" for none.')
+
+
+def has_password(url: str) -> bool:
+    """Whether a URL carries a password, which is a secret."""
+    try:
+        return bool(urlsplit(url).password)
+    except ValueError:
+        return False
+
+
+def region(text: str) -> str:
+    """An ISO 3166 country that has a numbering plan; "" reads only numbers that begin with +."""
+    if text and text not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError(f'"{text}" is no country. Write two capital letters such as "DE".')
+    return text
+
+
+def timezone(text: str) -> str:
+    """A name of the IANA time zone database."""
+    known = available_timezones()
+    if text not in known:
+        raise ValueError(
+            f'there is no time zone "{text}". Write one such as "{nearest(text, known) or "Europe/Berlin"}".'
+        )
+    return text
+
+
+def language(text: str) -> str:
+    """A language the hub speaks."""
+    if text not in LANGUAGES:
+        raise ValueError(f'the hub does not speak "{text}". It speaks {", ".join(LANGUAGES)}.')
+    return text
+
+
+def name(text: str) -> str:
+    """The name of a source, an agent or a CRM: it stands in URLs and before extensions."""
+    if not _NAME.fullmatch(text):
+        raise ValueError("a name has only letters without accents, digits, - and _, and begins with a letter or digit.")
+    return text
+
+
+def handle(text: str, region: str) -> str:
+    """An address as the handle it is: `tel:+49…`, `mailto:…`, or another URI as it stands."""
+    scheme = text.partition(":")[0].lower() if _SCHEME.match(text) else ""
+    if scheme == "mailto":
+        found = handles.mail(text)
+    elif scheme in _PHONE_SCHEMES:
+        found = handles.phone(text, region)
+    elif scheme:
+        found = text
+    else:
+        found = handles.handle(text, region)
+    if found is None:
+        raise ValueError(f'"{text}" is no address. Write it as "tel:+4930123456" or "mailto:ada@example.org".')
+    return found
+
+
+def handle_or_domain(text: str, region: str) -> str:
+    """A handle, or a mail domain in its A-label form: `example.org`."""
+    if not _SCHEME.match(text) and "@" not in text and (found := handles.mail(f"x@{text}")):
+        return found.rpartition("@")[2]
+    try:
+        return handle(text, region)
+    except ValueError:
+        raise ValueError(
+            f'"{text}" is neither an address ("mailto:…", "tel:…") nor a domain ("example.org").'
+        ) from None
+
+
+def quoted(key: str) -> str:
+    """*key* as it stands in a TOML path."""
+    return key if _BARE_KEY.fullmatch(key) else f'"{key}"'
+
+
+def toml_path(path: str, loc: Iterable[int | str]) -> str:
+    """*path* and the rest in pydantic's words: `sources.mail` and `("folders", 0)` give `sources.mail.folders[0]`."""
+    for part in loc:
+        path += f"[{part}]" if isinstance(part, int) else f".{quoted(part)}"
+    return path
+
+
+def unknown(key: str, known: Iterable[str], what: str = "key") -> str:
+    """What to say about a key nobody knows."""
+    known = sorted(known)
+    guess = nearest(key, known)
+    if guess:
+        return f'unknown {what}. Did you mean "{guess}"?'
+    return f"unknown {what}. Known are: {', '.join(known)}."
+
+
+def complaints(
+    error: ValidationError, model: type[BaseModel], known: Iterable[str]
+) -> list[tuple[tuple[Any, ...], str]]:
+    """What pydantic found wrong with a table, as (place, what to do). Values are never repeated: they may be secret."""
+    said = []
+    for detail in error.errors(include_url=False, include_input=False, include_context=False):
+        loc, kind, message = detail["loc"], detail["type"], detail["msg"]
+        if kind == "extra_forbidden":
+            message = unknown(str(loc[-1]), known if len(loc) == 1 else _keys_at(model, loc[:-1]))
+        elif kind == "missing":
+            message = f"is missing. {_description(model, loc) or f'Add {quoted(str(loc[-1]))} = … to its table.'}"
+        else:
+            message = message.removeprefix("Value error, ").removeprefix("Input ")
+            message = message if message.endswith(".") else f"{message}."
+        said.append((loc, message))
+    return said
+
+
+def _keys_at(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    """The keys of the table inside *model* at *loc*, where it is a plain one."""
+    found: Any = model
+    for part in loc:
+        fields: Mapping[str, Any] = getattr(found, "model_fields", {})
+        found = fields[part].annotation if part in fields else None
+    return list(getattr(found, "model_fields", {}))
+
+
+def _description(model: type[BaseModel], loc: tuple[Any, ...]) -> str:
+    field = model.model_fields.get(str(loc[0])) if len(loc) == 1 else None
+    return (field.description or "") if field else ""
+
+
+def _splits(url: str) -> bool:
+    try:
+        urlsplit(url).port  # noqa: B018  # reading it is the check
+    except ValueError:
+        return False
+    return True
