@@ -230,14 +230,15 @@ class _Reader:
                 self.wrong(values.quoted(key), values.unknown(key, TABLES, "table"))
         hub = self.checked("hub", HubTable, self.section("hub")) or HubTable()
         self.region = self.value("hub.region", "", values.region, hub.region)
-        self.value("hub.listen", None, values.listen, hub.listen)
-        public_url = hub.public_url or f"http://{hub.listen}"
+        self.value("hub.listen", ("", 0), values.listen, hub.listen)
         agents = self.agents()
         sources = self.sources(agents)
         config = Config(
             path=self.path,
             listen=hub.listen,
-            public_url=self.value("hub.public_url", "", values.public_url, public_url),
+            public_url=self.value("hub.public_url", "", values.public_url, hub.public_url)
+            if hub.public_url
+            else f"http://{hub.listen}",
             store=self.url("hub.store", hub.store, lambda text: values.store(text, self.folder)),
             redis=self.url("hub.redis", hub.redis, values.redis),
             region=self.region,

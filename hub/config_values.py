@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -13,6 +13,7 @@ import phonenumbers
 from pydantic import BaseModel, ValidationError
 
 from hub.formats import handles
+from hub.references import alternatives
 from hub.registry import nearest
 
 LANGUAGES = ("en", "zh-Hans", "zh-Hant")
@@ -141,7 +142,7 @@ def unknown(key: str, known: Iterable[str], what: str = "key") -> str:
     guess = nearest(key, known)
     if guess:
         return f'unknown {what}. Did you mean "{guess}"?'
-    return f"unknown {what}. Known are: {', '.join(known)}."
+    return f"unknown {what}. " + (f"Known are: {', '.join(known)}." if known else "Take it out.")
 
 
 def complaints(
@@ -162,13 +163,14 @@ def complaints(
     return said
 
 
-def _keys_at(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
-    """The keys of the table inside *model* at *loc*, where it is a plain one."""
-    found: Any = model
+def _keys_at(model: type[BaseModel], loc: tuple[Any, ...]) -> set[str]:
+    """The keys a table inside *model* at *loc* may have; none where that is not known."""
+    kinds: list[Any] = [model]
     for part in loc:
-        fields: Mapping[str, Any] = getattr(found, "model_fields", {})
-        found = fields[part].annotation if part in fields else None
-    return list(getattr(found, "model_fields", {}))
+        fields = [kind.model_fields[part] for kind in kinds if part in getattr(kind, "model_fields", {})]
+        inside = [item for kind in kinds for item in get_args(kind)]
+        kinds = [kind for inner in (field.annotation for field in fields) for kind in alternatives(inner)] or inside
+    return {key for kind in kinds for key in getattr(kind, "model_fields", {})}
 
 
 def _description(model: type[BaseModel], loc: tuple[Any, ...]) -> str:

@@ -87,7 +87,7 @@ class Secrets:
         return found
 
     def _value(self, annotation: Any, value: Any, path: str) -> Any:
-        kinds = _alternatives(annotation)
+        kinds = alternatives(annotation)
         if isinstance(value, str):
             if not any(kind in (SecretStr, SecretBytes) for kind in kinds):
                 return value
@@ -104,13 +104,13 @@ class Secrets:
         return value
 
 
-def _alternatives(annotation: Any) -> tuple[Any, ...]:
+def alternatives(annotation: Any) -> tuple[Any, ...]:
     """The types a value may have, without `Annotated` and unions around them."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return _alternatives(get_args(annotation)[0])
+        return alternatives(get_args(annotation)[0])
     if origin in (Union, UnionType):
-        return tuple(kind for part in get_args(annotation) for kind in _alternatives(part))
+        return tuple(kind for part in get_args(annotation) for kind in alternatives(part))
     return (annotation,)
 
 
