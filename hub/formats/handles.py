@@ -20,7 +20,7 @@ _CACHED = 65_536
 """How many addresses each function remembers: more than a busy office meets in a day, about 15 MB at most."""
 
 _SHORTEST_INTERNATIONAL = 7
-"""Digits with the country code. The shortest numbers in use are those of Niue and Saint Helena, +683 1234 and +290 1234."""
+"""Digits with the country code. The shortest numbers in use are +683 1234 on Niue and +290 1234 on Saint Helena."""
 
 _WITHHELD = frozenset(
     ("", "anonymous", "restricted", "unavailable", "unknown", "blocked", "private", "withheld", "unidentified")

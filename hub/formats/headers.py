@@ -1,0 +1,347 @@
+"""Header fields of a mail: encoded words (RFC 2047), parameters (RFC 2231), mailboxes, message ids and dates."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_tz
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from hub.formats import charsets
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mailbox in an address header. *address* is `local@domain` as it was written, without comments and routes;
+    empty where only a name stands there."""
+
+    name: str
+    address: str
+
+
+_WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?(.*?)\?=", re.DOTALL)
+_FOLDED_WORD = re.compile(rb"=\?[^?\s]+\?[bBqQ]\?[^?\r\n]*(?:\r?\n[ \t]+[^?\r\n]*)+\?=")
+_FOLD = re.compile(rb"[ \t\r]*\n[ \t\r]*")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def unfold(raw: bytes, hint: str = "") -> str:
+    """A field's value as one line (RFC 5322 section 2.2.3). 8-bit text is UTF-8 (RFC 6532), else *hint*, else a guess.
+    Encoded words stay as they are."""
+    if b"\n" in raw:
+        if b"=?" in raw:
+            raw = _FOLDED_WORD.sub(lambda word: _FOLD.sub(b"", word[0]), raw)
+        raw = _FOLD.sub(b" ", raw)
+    return charsets.decode(raw.strip(), "utf-8", hint)
+
+
+def text(value: str) -> str:
+    """An unfolded value with its encoded words read."""
+    if "=?" in value:
+        value = decode_words(value)
+    return value if value.isprintable() else _CONTROLS.sub("", value.replace("\n", " "))
+
+
+def decode_words(value: str) -> str:
+    """RFC 2047. Blanks between two words go; a character split over two words of one charset is put together."""
+    out: list[str] = []
+    end = 0
+    waiting, charset = b"", ""
+    for word in _WORD.finditer(value):
+        between = value[end : word.start()]
+        if between and not (charset and between.isspace()):
+            out += (charsets.decode(waiting, charset), between)
+            waiting, charset = b"", ""
+        label = word[1].lower()
+        if label != charset:
+            out.append(charsets.decode(waiting, charset))
+            waiting, charset = b"", label
+        waiting += _word_bytes(word[2], word[3])
+        end = word.end()
+    out += (charsets.decode(waiting, charset), value[end:])
+    return "".join(out)
+
+
+def _word_bytes(encoding: str, content: str) -> bytes:
+    raw = content.encode("utf-8")
+    if encoding in "bB":
+        return from_base64(raw)
+    return binascii.a2b_qp(raw, header=True)
+
+
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
+
+
+def from_base64(raw: bytes) -> bytes:
+    """Base64 as far as it goes: stray characters are passed over, a cut end is cut."""
+    try:
+        return binascii.a2b_base64(raw)
+    except binascii.Error:
+        kept = _NOT_BASE64.sub(b"", raw)
+        if len(kept) % 4 == 1:
+            kept = kept[:-1]
+        return binascii.a2b_base64(kept + b"=" * (-len(kept) % 4))
+
+
+# --- parameters -------------------------------------------------------------------------------------------------
+
+_PARAMETER = re.compile(
+    r'(?:^|;|(?<=[\s"]))\s*([^\s=;"()]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)(?:"|$)|((?:=\?[^?\s]+\?[bBqQ]\?[^?]*\?=(?:\s+(?==\?))?|[^;\s"(])*))'
+)
+_PIECE = re.compile(r"([^*]+)\*(\d{1,4})?(\*)?")
+_BACKSLASHED = re.compile(r"\\(.)")
+_COMMENT = re.compile(r"\([^()]*\)")
+
+
+def parameters(value: str) -> tuple[str, dict[str, str]]:
+    """`text/plain; charset=utf-8` as ("text/plain", {"charset": "utf-8"}), names in lower case.
+
+    Reads RFC 2231 (continuations, charsets) and the encoded words that mail programs write here in spite of RFC 2047.
+    """
+    head, semicolon, rest = value.partition(";")
+    if not semicolon and "=" in head:
+        head, _, rest = head.strip().partition(" ")
+    head = _COMMENT.sub("", head).strip(" \t\"'").lower()
+    if " " in head or "\t" in head:
+        head, rest = _spaced(head, rest)
+    head = "" if head.startswith("/") else head.removesuffix("/")
+    found: dict[str, str] = {}
+    pieces: dict[str, dict[int, tuple[bool, str]]] = {}
+    for match in _PARAMETER.finditer(rest):
+        name = match[1].lower()
+        quoted, bare = match[2], match[3]
+        content = _BACKSLASHED.sub(r"\1", quoted) if quoted is not None else bare
+        piece = _PIECE.fullmatch(name) if "*" in name else None
+        if piece:
+            pieces.setdefault(piece[1], {}).setdefault(
+                int(piece[2] or 0), (bool(piece[3]) or piece[2] is None, content)
+            )
+        elif content or quoted is not None:
+            found.setdefault(name, text(content))
+    for name, numbered in pieces.items():
+        found[name] = _joined(numbered)
+    return head, found
+
+
+def _spaced(head: str, rest: str) -> tuple[str, str]:
+    """`message / rfc822`, and `application/x-stuff title=…` where the semicolon was forgotten."""
+    squeezed = re.sub(r"\s*/\s*", "/", head)
+    first, _, more = squeezed.partition(" ")
+    return first, f"{more}; {rest}" if more else rest
+
+
+def _joined(numbered: dict[int, tuple[bool, str]]) -> str:
+    raw = b""
+    charset = ""
+    for position, (_, (encoded, content)) in enumerate(sorted(numbered.items())):
+        if encoded and position == 0 and content.count("'") >= 2:
+            charset, _, content = content.split("'", 2)
+        raw += unquote_to_bytes(content) if encoded else content.encode("utf-8")
+    return text(charsets.decode(raw, charset))
+
+
+# --- mailboxes --------------------------------------------------------------------------------------------------
+
+_ONE = re.compile(r'\s*(?:"([^"\\]*)"|([^"\\<>(),:;@\[\]]*?))\s*<\s*([^\s<>(),:;@"\\]+@[^\s<>(),:;@"\\]+)\s*>\s*')
+_BARE = re.compile(r'\s*([^\s<>(),:;@"\\]+@[^\s<>(),:;@"\\]+)\s*')
+_LEXEME = re.compile(r'"(?:[^"\\]|\\.)*"?|\((?:[^()\\]|\\.)*|<|>|[,;:]|\)|\\.|\s+|[^"()<>,;:\\\s]+', re.DOTALL)
+_ROUTE = re.compile(r"^@[^:]*:")
+_AROUND_AT = re.compile(r"\s*([@.])\s*")
+_NOT_GROUPS = frozenset(("mailto", "smtp"))
+
+
+@lru_cache(maxsize=16_384)
+def addresses(value: str) -> tuple[Address, ...]:
+    """The mailboxes of an unfolded address header, groups flattened, in order; entries without any content are left
+    out. An encoded word is a name, never an address, whatever it spells. Never raises."""
+    simple = _ONE.fullmatch(value)
+    if simple:
+        return (Address(_name([simple[1] or simple[2] or ""]), simple[3]),)
+    bare = _BARE.fullmatch(value)
+    if bare:
+        return (Address("", bare[1]),)
+    return tuple(_mailboxes(value))
+
+
+def _mailboxes(value: str) -> Iterator[Address]:
+    phrase: list[str] = []
+    comments: list[str] = []
+    inside: list[str] | None = None
+    address = ""
+    pieces = [match[0] for match in _LEXEME.finditer(value)]
+    position = 0
+    while position < len(pieces):
+        piece = pieces[position]
+        position += 1
+        if piece.startswith("("):
+            position, comment = _comment(pieces, position - 1)
+            comments.append(comment)
+        elif inside is not None:
+            if piece == ">":
+                address, inside = _addr_spec("".join(inside)), None
+            elif piece == "<":
+                inside = []
+            else:
+                inside.append(piece)
+        elif piece == "<":
+            if address:
+                yield from _entry(phrase[:-1], comments, address)
+                phrase, comments, address = phrase[-1:], [], ""
+            inside = []
+            phrase.append("")
+        elif piece in (",", ";"):
+            yield from _entry(phrase, comments, address)
+            phrase, comments, address = [], [], ""
+        elif piece == ":":
+            # The name of a group ends here; "mailto:" is a mistake for nothing.
+            if address or any("@" in each for each in phrase if not each.startswith('"')):
+                phrase.append(piece)
+            else:
+                phrase, comments = [], []
+        elif piece not in (">", ")"):
+            phrase.append(piece)
+    if inside is not None:
+        address = _addr_spec("".join(inside))
+    yield from _entry(phrase, comments, address)
+
+
+def _comment(pieces: list[str], position: int) -> tuple[int, str]:
+    """The comment that begins at *position*, with those nested in it, and the position after it."""
+    depth = 0
+    content: list[str] = []
+    while position < len(pieces):
+        piece = pieces[position]
+        position += 1
+        if piece.startswith("("):
+            depth += 1
+            content.append(piece if depth > 1 else piece[1:])
+        elif piece == ")":
+            depth -= 1
+            if depth == 0:
+                break
+            content.append(piece)
+        else:
+            content.append(piece)
+    return position, "".join(content)
+
+
+def _entry(phrase: list[str], comments: list[str], address: str) -> Iterator[Address]:
+    if not address:
+        joined = "".join(phrase).strip()
+        if "@" in joined and "=?" not in joined:
+            spec = _addr_spec(joined)
+            if not re.search(r"\s", re.sub(r'"(?:[^"\\]|\\.)*"', "", spec)):
+                yield Address(_name(comments), spec)
+                return
+            for piece in spec.split():
+                if "@" in piece:
+                    yield Address("", piece)
+            return
+    name = _name(phrase)
+    if name or address:
+        yield Address(name or _name(comments), address)
+
+
+def _addr_spec(content: str) -> str:
+    spec = _ROUTE.sub("", content.strip())
+    if "@" not in spec and spec.startswith('"'):
+        spec = spec.strip('"')
+    return _CONTROLS.sub("", spec if " " not in spec and "\t" not in spec else _AROUND_AT.sub(r"\1", spec))
+
+
+def _name(pieces: list[str]) -> str:
+    joined = "".join(_BACKSLASHED.sub(r"\1", piece.strip('"')) if piece.startswith('"') else piece for piece in pieces)
+    joined = " ".join(text(joined).split())
+    if len(joined) > 1 and joined[0] == joined[-1] == "'":
+        joined = joined[1:-1].strip()
+    return joined
+
+
+# --- message ids ------------------------------------------------------------------------------------------------
+
+_ID = re.compile(r"<([^<>]*[^<>\s][^<>]*)>")
+_BARE_ID = re.compile(r"[^\s<>,;()\"]+@[^\s<>,;()\"]+")
+
+
+def message_id(value: str) -> str:
+    """The id in a Message-ID header as it stands there; angle brackets are put around it where they are missing."""
+    found = _ID.search(value)
+    if found:
+        return f"<{''.join(found[1].split())}>"
+    bare = value.strip("<> \t").split()
+    return f"<{bare[0]}>" if bare else ""
+
+
+def message_ids(value: str) -> tuple[str, ...]:
+    """The ids in In-Reply-To or References, in order, each once. Words around them (RFC 822) are passed over."""
+    found = [f"<{''.join(each.split())}>" for each in _ID.findall(value)]
+    if not found:
+        found = [f"<{each}>" for each in _BARE_ID.findall(value)]
+    return tuple(dict.fromkeys(found))
+
+
+# --- dates ------------------------------------------------------------------------------------------------------
+
+_DATE = re.compile(
+    r"\s*(?:[A-Za-z]{2,9}\.?,?\s*)?(\d{1,2})[\s.-]+([A-Za-z]{3}|\d{1,2})[A-Za-z]*[\s.,-]+(\d{4}|\d{2,3})[\s,]+"
+    r"(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2}))?(?:\.\d+)?\s*([+-]\d{4}|[A-Za-z]{1,5})?"
+)
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
+    )
+}
+_ZONES = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "jst": 9,
+          "cet": 1, "cest": 2, "bst": 1, "msk": 3, "kst": 9}  # fmt: skip
+
+
+def date(value: str) -> datetime | None:
+    """The moment of a Date header in UTC (RFC 5322 section 3.3, and section 4.3 for the old forms); None if there is
+    none in it. A zone that is missing or unknown is UTC."""
+    while "(" in value:
+        shorter = _COMMENT.sub(" ", value)
+        if shorter == value:
+            break
+        value = shorter
+    match = _DATE.match(value)
+    try:
+        if match:
+            return _from_match(match)
+        old = parsedate_tz(value)
+        if old is None:
+            return None
+        return datetime(*old[:5], min(old[5], 59), tzinfo=UTC) - timedelta(seconds=old[9] or 0)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _from_match(match: re.Match[str]) -> datetime | None:
+    day, month, year, hour, minute, second, zone = match.groups()
+    number = int(month) if month.isdigit() else _MONTHS.get(month.lower())
+    if number is None:
+        return None
+    full_year = int(year)
+    if len(year) < 4:  # RFC 5322 section 4.3
+        full_year += 2000 if len(year) == 2 and full_year < 50 else 1900
+    moment = datetime(
+        full_year, number, int(day), int(hour), int(minute), min(int(second or 0), 59), tzinfo=_zone(zone)
+    )
+    return moment.astimezone(UTC)
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str | None) -> timezone:
+    if not name:
+        return UTC
+    if name[0] in "+-":
+        minutes = int(name[1:3]) * 60 + int(name[3:5])
+        if minutes >= 24 * 60:
+            return UTC
+        return timezone(timedelta(minutes=-minutes if name[0] == "-" else minutes))
+    hours = _ZONES.get(name.lower(), 0)
+    return timezone(timedelta(hours=hours)) if hours else UTC

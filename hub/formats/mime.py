@@ -1,0 +1,273 @@
+"""The structure of a mail (RFC 2045, 2046): a tree of parts over the bytes, in which nothing is decoded yet.
+
+Broken mails are read the way a person would read them: what is cut, unclosed or misplaced ends where something else
+begins, and never costs more than itself.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from hub.formats import charsets, headers
+
+_DEEPEST = 40
+_MOST_PARTS = 2_000
+
+_FIELD = re.compile(rb"([^\x00-\x20:\x7f-\xff]+)[ \t]*:[ \t]*([^\n]*(?:\n[ \t]+[^\n]*)*)(?:\n|\Z)")
+_BLANK = re.compile(rb"[ \t\r]*(?:\n|\Z)")
+_LINE = re.compile(rb"[^\n]*(?:\n|\Z)")
+_USUAL = re.compile(
+    rb"\n(?:from|to|cc|bcc|subject|date|message-id|received|return-path|reply-to|sender|mime-version|in-reply-to|"
+    rb"references|content-(?:type|transfer-encoding|disposition|id|description|language))[ \t]*:",
+    re.IGNORECASE,
+)
+_EMPTY_LINE = re.compile(rb"\n\r*\n")
+_LOOKS_LIKE_BOUNDARY = re.compile(rb"(?:\A|\n)--([^\s-][^\r\n]*?)[ \t]*\r*\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part. *fields* are (name in lower case, value as it stands) in order; the body is bytes *start* to *end* of
+    the mail; *parts* are the children of a multipart. *defects* are those of its structure."""
+
+    fields: tuple[tuple[str, bytes], ...]
+    media_type: str
+    parameters: dict[str, str]
+    start: int
+    end: int
+    parts: tuple[Part, ...] = ()
+    defects: tuple[str, ...] = field(default=())
+
+    def raw(self, name: str) -> bytes | None:
+        """The value of the first field of that name."""
+        for each, value in self.fields:
+            if each == name:
+                return value
+        return None
+
+    @property
+    def disposition(self) -> str:
+        """`attachment`, `inline`, or empty where the part does not say (RFC 2183)."""
+        value = self.raw("content-disposition")
+        if value is None:
+            return ""
+        said = headers.parameters(headers.unfold(value))[0]
+        return said if said in ("", "inline") else "attachment"
+
+    @property
+    def name(self) -> str:
+        """The file's name without any path, empty where the part has none."""
+        value = self.raw("content-disposition")
+        name = headers.parameters(headers.unfold(value))[1].get("filename", "") if value else ""
+        name = name or self.parameters.get("name", "")
+        if "/" in name or "\\" in name:
+            name = re.split(r"[/\\]", name)[-1]
+        return " ".join(name.split())
+
+    @property
+    def content_id(self) -> str:
+        """RFC 2392: what `cid:` points at, without angle brackets."""
+        value = self.raw("content-id")
+        return headers.unfold(value).strip("<> \t") if value else ""
+
+    @property
+    def encoding(self) -> str:
+        """`base64`, `quoted-printable`, `x-uuencode`, or empty where the bytes stand for themselves."""
+        value = self.raw("content-transfer-encoding")
+        return _encoding(value) if value else ""
+
+    def leaves(self) -> Iterator[Part]:
+        """The parts that are no multipart, in the order of the mail."""
+        if self.parts:
+            for part in self.parts:
+                yield from part.leaves()
+        else:
+            yield self
+
+
+def read(raw: bytes) -> Part:
+    """The tree of a whole mail. A part without any field is what stands where no header does."""
+    return _Reader(raw).entity(_first_line(raw), len(raw), "text/plain", 0)
+
+
+def content(part: Part, raw: bytes) -> bytes:
+    """The body of a leaf, transfer encoding undone."""
+    body = raw[part.start : part.end]
+    encoding = part.encoding
+    if encoding == "base64":
+        return headers.from_base64(body)
+    if encoding == "quoted-printable":
+        return binascii.a2b_qp(body)
+    if encoding == "x-uuencode":
+        return _from_uuencode(body)
+    return body
+
+
+def size(part: Part, raw: bytes) -> int:
+    """The length of `content(part, raw)`, of base64 without decoding it (exact where it is well-formed)."""
+    encoding = part.encoding
+    if encoding == "base64":
+        return _base64_size(raw, part.start, part.end)
+    if not encoding:
+        return part.end - part.start
+    return len(content(part, raw))
+
+
+def text(part: Part, raw: bytes) -> str:
+    """The body of a text part with `\\n` at line ends."""
+    decoded = charsets.decode(content(part, raw), part.parameters.get("charset", ""))
+    if "\r" in decoded:
+        decoded = decoded.replace("\r\n", "\n").replace("\r", "\n")
+    return decoded
+
+
+def _first_line(raw: bytes) -> int:
+    """Where the header begins: after a byte order mark and blank lines."""
+    start = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
+    while start < len(raw) and raw[start] in b"\r\n":
+        start += 1
+    return start
+
+
+class _Reader:
+    """Reads one mail; counts its parts, so that a hostile one stays cheap."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.bytes = raw
+        self.count = 0
+
+    def entity(self, start: int, end: int, default: str, depth: int) -> Part:
+        self.count += 1
+        fields, body, defects = self.fields(start, end)
+        media_type = default
+        parameters: dict[str, str] = {}
+        for name, value in fields:
+            if name == "content-type":
+                media_type, parameters = headers.parameters(headers.unfold(value))
+                if "/" not in media_type:
+                    media_type = "text/plain" if media_type in ("", "text") else "application/octet-stream"
+                break
+        parts: tuple[Part, ...] = ()
+        if media_type.startswith("multipart/"):
+            boundary = parameters.get("boundary", "").rstrip().encode("utf-8", "replace")
+            if not boundary:
+                found = _LOOKS_LIKE_BOUNDARY.search(self.bytes, max(start, body - 1), end)
+                boundary = found[1] if found else b""
+                defects += ("no boundary",)
+            spans = self.split(body, end, boundary) if boundary and depth < _DEEPEST else []
+            if spans:
+                inner = "message/rfc822" if media_type == "multipart/digest" else "text/plain"
+                parts = tuple(self.entity(first, last, inner, depth + 1) for first, last in spans)
+            else:
+                # Better the bare text than nothing at all.
+                media_type, parameters = "text/plain", {}
+                defects += ("multipart without parts",)
+        return Part(tuple(fields), media_type, parameters, body, end, parts, defects)
+
+    def fields(self, start: int, end: int) -> tuple[list[tuple[str, bytes]], int, tuple[str, ...]]:
+        """The header fields from *start*, where the body begins, and what was wrong."""
+        raw = self.bytes
+        found: list[tuple[str, bytes]] = []
+        defects: tuple[str, ...] = ()
+        position = start
+        while position < end:
+            match = _FIELD.match(raw, position, end)
+            if match:
+                found.append((match[1].decode("ascii").lower(), match[2]))
+                position = match.end()
+                continue
+            blank = _BLANK.match(raw, position, end)
+            if blank:
+                return found, blank.end(), defects
+            if not self.goes_on(position, end):
+                return found, position, (*defects, "no blank line after the header")
+            line = _LINE.match(raw, position, end)
+            position = line.end() if line else end
+            if position > start and not raw.startswith((b"From ", b">From "), start):
+                defects = ("a line in the header that is no field",)
+        return found, end, defects
+
+    def goes_on(self, position: int, end: int) -> bool:
+        """Whether more of the header follows a line that is no field (an mbox's "From " line, a broken fold)."""
+        empty = _EMPTY_LINE.search(self.bytes, position, end)
+        return bool(_USUAL.search(self.bytes, position, empty.start() if empty else end))
+
+    def split(self, start: int, end: int, boundary: bytes) -> list[tuple[int, int]]:
+        """From where to where the parts go. What stands before the first and after the last boundary is no part."""
+        raw = self.bytes
+        delimiter = b"--" + boundary
+        spans: list[tuple[int, int]] = []
+        opened = -1
+        position = raw.find(delimiter, start, end)
+        while position != -1:
+            after = position + len(delimiter)
+            closing = raw[after : after + 2] == b"--"
+            line_end = raw.find(b"\n", after, end)
+            rest = raw[after + 2 * closing : line_end if line_end != -1 else end]
+            if (position == start or raw[position - 1] == 10) and (not rest.strip() or closing):
+                if opened != -1:
+                    spans.append((opened, self.before_newline(opened, position)))
+                    opened = -1
+                if closing or line_end == -1 or self.count + len(spans) >= _MOST_PARTS:
+                    return spans
+                opened = line_end + 1
+            position = raw.find(delimiter, after, end)
+        if opened != -1:
+            spans.append((opened, end))
+        return spans
+
+    def before_newline(self, start: int, position: int) -> int:
+        """The line end before a boundary belongs to the boundary (RFC 2046 section 5.1.1)."""
+        if position > start and self.bytes[position - 1] == 10:
+            position -= 1
+            if position > start and self.bytes[position - 1] == 13:
+                position -= 1
+        return position
+
+
+def _encoding(value: bytes) -> str:
+    named = value.strip(b" \t\r\n\"';").lower().replace(b"_", b"-")
+    if named.startswith(b"base64"):
+        return "base64"
+    if named.startswith((b"quoted-printable", b"quotedprintable", b"qp")):
+        return "quoted-printable"
+    if named.startswith((b"x-uue", b"uue", b"x-uuencode")):
+        return "x-uuencode"
+    return ""
+
+
+def _base64_size(raw: bytes, start: int, end: int) -> int:
+    while end > start and raw[end - 1] in b"\r\n \t":
+        end -= 1
+    total = end - start
+    first = raw.find(b"\n", start, end) + 1 - start
+    if first > 1:
+        # Lines of one length: known by their last ends, so that a large file need not be scanned.
+        full, newline = divmod(total, first)[0], 2 if raw[start + first - 2] == 13 else 1
+        ends = (start + first * full - 1, start + first * ((full + 1) // 2) - 1)
+        if all(raw[at] == 10 for at in ends):
+            total -= full * newline
+        else:
+            total -= raw.count(b"\n", start, end) + raw.count(b"\r", start, end)
+    padding = 0
+    while padding < 2 and end - padding > start and raw[end - padding - 1] == 61:
+        padding += 1
+    return (total - padding) * 3 // 4
+
+
+def _from_uuencode(body: bytes) -> bytes:
+    out: list[bytes] = []
+    for line in body.splitlines():
+        if line.startswith(b"begin ") or not line:
+            continue
+        if line.strip() in (b"end", b"`"):
+            break
+        try:
+            out.append(binascii.a2b_uu(line))
+        except binascii.Error:
+            # Some writers pad a line beyond its stated length.
+            out.append(binascii.a2b_uu(line[: (((line[0] - 32) & 63) * 4 + 5) // 3]))
+    return b"".join(out)
