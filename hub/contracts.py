@@ -79,14 +79,14 @@ class Connector(ABC):
         connector chooses. Retries nothing, stores nothing; closes its socket when the generator is closed.
         Raises `Rejected`, `Unavailable`, `Misconfigured`."""
 
-    async def committed(self, cursor: str) -> None:
+    async def committed(self, cursor: str) -> None:  # noqa: B027 — nothing to do is a full answer
         """Everything up to *cursor* is durable: the provider may be acknowledged. By default nothing is."""
 
     @abstractmethod
     async def freshness(self, cursor: str | None) -> Freshness:
         """What the provider has beyond *cursor*, cheaply, over a connection of its own. Raises as `listen`."""
 
-    async def wake(self) -> None:
+    async def wake(self) -> None:  # noqa: B027 — nothing to do is a full answer
         """A webhook said there is news. A connector that waits by itself need not care."""
 
 

@@ -37,13 +37,14 @@ class Actor:
     """Who reads or does something: a login, a token, or the hub itself (`HUB`).
 
     *name* is unique among logins or tokens; *agent* is the colleague it belongs to, or "". *scope* says whether it may
-    write: logins have `WRITE`, administrators `ADMIN`.
+    write: logins have `WRITE`, administrators `ADMIN`. *record* is what the audit calls it: `login/7`, `token/9`.
     """
 
     name: str
     authority: Authority
     agent: str = ""
     scope: Scope = Scope.WRITE
+    record: str = "hub"
 
     def may(self, scope: Scope) -> bool:
         """True where this actor may do what needs *scope*."""
@@ -76,3 +77,9 @@ def sees(actor: Actor) -> sa.ColumnElement[int]:
 def readable(level: int, needed: Level) -> bool:
     """True where a row seen at *level* shows what lies at *needed*."""
     return level >= needed.rank
+
+
+def knows(actor: Actor) -> sa.ColumnElement[bool]:
+    """Whether *actor* may read the current row of the Directory, as SQL: contacts, companies, deals, cases and orders
+    are open to every login and token."""
+    return sa.literal(actor.may(Scope.READ))

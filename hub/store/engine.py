@@ -98,8 +98,10 @@ class Writer:
                     conn = self._engine.connect()
                 result = self._transact(conn, job.work)
             except BaseException as error:  # the caller decides what it means; this thread must live
-                job.settle(None, translate(error))
-                if conn is not None and (conn.invalidated or isinstance(error, sa.exc.InternalError)):
+                told = translate(error)
+                job.settle(None, told)
+                if conn is not None and isinstance(told, Unavailable):  # begin anew with a connection that works
+                    conn.invalidate()
                     conn.close()
                     conn = None
             else:
@@ -131,8 +133,8 @@ def _worth_repeating(error: BaseException) -> bool:
 def translate(error: BaseException) -> BaseException:
     """A store that is down, locked, full or in trouble is `Unavailable`; data errors and bugs stay what they are."""
     origin = getattr(error, "orig", None) or error
-    name = type(origin).__name__
-    trouble = isinstance(error, OSError) or name in ("OperationalError", "InterfaceError", "AdminShutdown")
+    kinds = {cls.__name__ for cls in type(origin).__mro__}
+    trouble = isinstance(error, OSError) or not kinds.isdisjoint(("OperationalError", "InterfaceError"))
     if trouble or getattr(error, "connection_invalidated", False) or _code(error)[:2] in ("08", "53", "57", "58"):
         unavailable = Unavailable(f"the store cannot write: {origin}".strip())
         unavailable.__cause__ = error

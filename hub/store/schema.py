@@ -333,8 +333,8 @@ quarantine = Table(
     Index(None, "source", "kind", "blob", unique=True),
 )
 
-# state: waiting | sent | perhaps | failed. One row per (destination, subject): newer state replaces what is not sent yet
-# and raises the version, so that a delivery under way does not mark the newer state as sent.
+# state: waiting | sent | perhaps | failed. One row per (destination, subject): newer state replaces what is not sent
+# yet and raises the version, so that a delivery under way does not mark the newer state as sent.
 outbox = Table(
     "outbox",
     metadata,

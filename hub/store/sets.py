@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
-_DIALECTS = {"sqlite": sqlite.dialect(paramstyle="named"), "postgresql": postgresql.psycopg.dialect()}
+_DIALECTS = {"sqlite": sqlite.dialect(paramstyle="named"), "postgresql": postgresql.psycopg.dialect()}  # type: ignore[no-untyped-call]
 
 
 class among(sa.ColumnElement[bool]):  # noqa: N801 — reads as an operator
@@ -28,7 +28,7 @@ class among(sa.ColumnElement[bool]):  # noqa: N801 — reads as an operator
 
     def __init__(self, column: sa.ColumnElement[Any]) -> None:
         self.column = column
-        self.keys = sa.bindparam("keys")
+        self.keys: sa.BindParameter[Any] = sa.bindparam("keys")
 
 
 @compiles(among, "sqlite")
@@ -58,7 +58,7 @@ class SetRead:
         value = orjson.dumps(list(keys)).decode() if name == "sqlite" else list(keys)
         cursor = conn.connection.cursor()
         cursor.execute(self._sql[name], {"keys": value})
-        rows = cursor.fetchall()
+        rows = list(cursor.fetchall())
         cursor.close()
         return rows
 

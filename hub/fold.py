@@ -1,0 +1,66 @@
+"""From the set of an interaction's events to what is known of it, the same in whatever order they came.
+
+Per field, known beats unknown, then the later provider time, then the source's name. Calls have a stricter fold of
+their own, because their states may only go forward (`hub.calls`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from hub.calls import direction_of, fold_calls
+from hub.vocabulary import Call, Direction, Event, Facts, Meeting, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event and the source that told it."""
+
+    source: str
+    event: Event
+
+
+def fold(told: Sequence[Told], ours: frozenset[str]) -> Facts:
+    """The facts that the events in *told* (one or more, all of one key) amount to. *ours* are our own addresses."""
+    first = told[0].event.facts
+    if isinstance(first, Call):
+        return fold_calls([(each.source, each.event) for each in told], ours)
+    if len(told) == 1:
+        return first
+    ordered = sorted(told, key=lambda each: (each.event.at, each.event.order, each.source, each.event.id))
+    same = [each.event.facts for each in ordered if type(each.event.facts) is type(first)]
+    return _latest_known(type(first), same)
+
+
+def _latest_known(cls: type[Facts], facts: Iterable[Facts]) -> Facts:
+    known: dict[str, Any] = {}
+    for fact in facts:
+        for field in fields(cls):
+            value = getattr(fact, field.name)
+            if value is not None:
+                known[field.name] = value
+    return cls(**known)
+
+
+def direction(facts: Facts, ours: frozenset[str]) -> Direction:
+    """Who began it: outbound if one of us did, internal if nobody else took part, else inbound."""
+    if isinstance(facts, Call) and facts.direction is not None:
+        return facts.direction
+    return direction_of(facts.participants or (), ours)
+
+
+def occurred_at(facts: Facts, told: Sequence[Told]) -> datetime:
+    """When it happened: what the facts say, else the earliest event."""
+    said: datetime | None = None
+    if isinstance(facts, Message):
+        said = facts.sent_at
+    elif isinstance(facts, Call):
+        said = facts.started_at
+    elif isinstance(facts, Meeting):
+        said = facts.starts_at
+    else:
+        said = facts.posted_at
+    return said or min(each.event.at for each in told)

@@ -1,0 +1,308 @@
+"""The way in. What connectors, doors and webhooks hear becomes durable here, once, and only then is it told.
+
+items ─▶ privacy ─▶ understand ─▶ [ lane: collect ─▶ one transaction: claim, fold, match, thread, write ] ─▶ live
+                                                 (hub.record)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from hub import facts
+from hub.contracts import Unavailable
+from hub.formats.digest import digest
+from hub.live import Live
+from hub.mailroom import Mailroom, Opened
+from hub.metrics import Metrics
+from hub.privacy.never_log import NeverLog
+from hub.record import Books, Entry, Part, Recorded, Refused, record
+from hub.store import Lane, Store
+from hub.store.blobs import INLINE_LIMIT
+from hub.unrecorded import Unrecorded
+from hub.vocabulary import Call, Channel, Event, Item, RawMail, Unreadable
+
+log = logging.getLogger(__name__)
+
+BATCH_ITEMS = 64
+BATCH_BYTES = 1 << 20
+SHORT_BATCH_ITEMS = 8
+PHONES_RING_SECONDS = 2.0
+"""For so long after a call's event, batches of mail are short: with SQLite a pop waits for the batch before it."""
+
+
+class LeaseLost(Exception):
+    """Another hub listens to this source now: nothing of this arrival was recorded here."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    part: Part
+    done: asyncio.Future[None]
+
+
+class _Lane:
+    """Collects what comes while a transaction runs, and commits it together in the next one."""
+
+    def __init__(self, ingest: Ingest, lane: Lane) -> None:
+        self._ingest = ingest
+        self._lane = lane
+        self._waiting: deque[_Waiting] = deque()
+        self._running: asyncio.Task[None] | None = None
+
+    async def put(self, part: Part) -> None:
+        """Returns when *part* is durable."""
+        waiting = _Waiting(part, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        await waiting.done
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                batch = self._batch()
+                try:
+                    await self._commit(batch)
+                except BaseException as error:
+                    for waiting in batch:
+                        if not waiting.done.done():
+                            waiting.done.set_exception(error)
+                    if not isinstance(error, Exception):
+                        raise
+        finally:
+            self._running = None
+
+    def _batch(self) -> list[_Waiting]:
+        batch = [self._waiting.popleft()]
+        items, size = _items(batch[0].part), _size(batch[0].part)
+        limit = self._ingest.batch_items(self._lane)
+        while self._waiting:
+            part = self._waiting[0].part
+            items, size = items + _items(part), size + _size(part)
+            if items > limit or size > BATCH_BYTES:
+                break
+            batch.append(self._waiting.popleft())
+        return batch
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        parts = [waiting.part for waiting in batch]
+        for attempt in (1, 2):
+            try:
+                recorded = await self._ingest.write(parts, self._lane)
+            except Unavailable:
+                raise
+            except Exception as error:
+                # Two hubs that recorded the same new thing at once collide on its key: the second attempt finds it.
+                if attempt == 1:
+                    continue
+                log.info("a batch was refused, looking for the item that did it: %s", type(error).__name__)
+                for waiting in batch:
+                    await self._alone(waiting)
+                return
+            for waiting in batch:
+                if waiting.part in recorded.lost:
+                    waiting.done.set_exception(LeaseLost(waiting.part.source))
+                else:
+                    waiting.done.set_result(None)
+            return
+
+    async def _alone(self, waiting: _Waiting) -> None:
+        try:
+            recorded = await self._halves(waiting.part)
+        except Exception as error:
+            waiting.done.set_exception(error)
+            return
+        if recorded.lost:
+            waiting.done.set_exception(LeaseLost(waiting.part.source))
+        else:
+            waiting.done.set_result(None)
+
+    async def _halves(self, part: Part) -> Recorded:
+        """Record *part*; what cannot be recorded of it is found by halving and put into quarantine."""
+        try:
+            return await self._ingest.write([part], self._lane)
+        except Unavailable:
+            raise
+        except Exception as error:
+            if not part.entries:
+                raise
+            if len(part.entries) == 1:
+                log.warning("quarantined an item of %s: %s", part.source, type(error).__name__)
+                refused = _refused(part.entries[0], f"{type(error).__name__}: {error}".splitlines()[0][:500])
+                return await self._ingest.write(
+                    [replace(part, entries=(), refused=(*part.refused, refused))], self._lane
+                )
+        middle = len(part.entries) // 2
+        await self._halves(replace(part, entries=part.entries[:middle], refused=(), cursor=None, epoch=None))
+        return await self._halves(replace(part, entries=part.entries[middle:]))
+
+
+class Ingest:
+    """Records what sources say. Safe to call from many tasks at once; that is what makes it fast."""
+
+    def __init__(
+        self,
+        store: Store,
+        live: Live,
+        mailroom: Mailroom,
+        books: Books,
+        never: NeverLog,
+        unrecorded: Unrecorded,
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._live = live
+        self._mailroom = mailroom
+        self._books = books
+        self._never = never
+        self._unrecorded = unrecorded
+        self._metrics = metrics
+        self._calls = _Lane(self, Lane.CALLS)
+        self._rest = _Lane(self, Lane.BULK)
+        self._last_call = -PHONES_RING_SECONDS
+
+    async def record(
+        self,
+        source: str,
+        items: Sequence[Item],
+        *,
+        live: bool = True,
+        cursor: str | None = None,
+        epoch: int | None = None,
+    ) -> None:
+        """Returns when *items* of *source* are durable, and the *cursor* after them with the lease's *epoch*.
+
+        *live* is false for what is older than the source's connection: nobody is alerted. Raises `Unavailable` where
+        the store cannot take it (nothing may be acknowledged), `LeaseLost` where *epoch* is not ours any more.
+        """
+        part = await self._prepare(source, items, live)
+        voice = any(entry.event.channel is Channel.VOICE for entry in part.entries)
+        if voice:
+            self._last_call = time.monotonic()
+        lane, limit = (self._calls, BATCH_ITEMS) if voice else (self._rest, self.batch_items(Lane.BULK))
+        *before, last = _slices(part, limit)
+        for slice in before:
+            await lane.put(slice)
+        await lane.put(replace(last, cursor=cursor, epoch=epoch) if cursor is not None else last)
+
+    def batch_items(self, lane: Lane) -> int:
+        """How many items a batch of *lane* may have now."""
+        ringing = time.monotonic() - self._last_call < PHONES_RING_SECONDS
+        return SHORT_BATCH_ITEMS if lane is Lane.BULK and ringing else BATCH_ITEMS
+
+    async def write(self, parts: Sequence[Part], lane: Lane) -> Recorded:
+        """One transaction for *parts*, then word of it to the screens."""
+        began = time.perf_counter()
+
+        def work(conn: Connection) -> Recorded:
+            return record(conn, parts, self._books)
+
+        recorded = await self._store.write(work, lane)
+        self._live.publish(recorded.news)
+        self._metrics.recorded(parts, time.perf_counter() - began)
+        return recorded
+
+    async def quarantine(self, source: str, kind: str, reason: str, raw: bytes, about: dict[str, Any]) -> None:
+        """Put *raw* aside durably: *kind* is `mail`, `delivery` or `event`; *about* is what a replay will need."""
+        await self._settle([(digest(raw), raw)])
+        await self._rest.put(Part(source, refused=(Refused(kind, reason, digest(raw), raw, about),)))
+
+    async def _prepare(self, source: str, items: Sequence[Item], live: bool) -> Part:
+        """Privacy first, then understanding, then the large blobs: what is left goes into a lane."""
+        entries: list[Entry] = []
+        refused: list[Refused] = []
+        letters = [item for item in items if isinstance(item, RawMail)]
+        opened = iter(await self._mailroom.open(source, letters) if letters else ())
+        for item in items:
+            letter = item if isinstance(item, RawMail) else None
+            result = next(opened) if letter else item
+            if isinstance(result, Opened):
+                if result.event is not None:
+                    entries.append(Entry(result.event, live, result.blob if result.event.raw else None,
+                                         len(result.event.raw or b"")))  # fmt: skip
+            elif isinstance(result, Unreadable):
+                refused.append(_unreadable(result, letter))
+            elif isinstance(result, Event):
+                entries += self._event(source, result, live)
+        large = [(entry.blob, entry.event.raw) for entry in entries if entry.blob and entry.size > INLINE_LIMIT]
+        large += [(item.blob, item.raw) for item in refused if len(item.raw) > INLINE_LIMIT]
+        if large:
+            await self._settle([(name, data) for name, data in large if data is not None])
+        return Part(source, tuple(entries), tuple(refused))
+
+    def _event(self, source: str, event: Event, live: bool) -> list[Entry]:
+        if self._never.covers(participant.handle for participant in event.facts.participants or ()):
+            if isinstance(event.facts, Call) and live:
+                self._unrecorded.take(source, event)
+            return []
+        blob = digest(event.raw) if event.raw is not None else None
+        return [Entry(event, live, blob, len(event.raw or b""))]
+
+    async def _settle(self, blobs: Sequence[tuple[str, bytes]]) -> None:
+        def work() -> None:
+            for name, data in blobs:
+                self._store.blobs.settle(name, data)
+
+        try:
+            await asyncio.to_thread(work)
+        except OSError as error:
+            raise Unavailable(f"the blob folder cannot be written: {error.strerror}") from error
+
+
+def _items(part: Part) -> int:
+    return len(part.entries) + len(part.refused)
+
+
+def _size(part: Part) -> int:
+    return sum(entry.size for entry in part.entries) + sum(len(item.raw) for item in part.refused)
+
+
+def _slices(part: Part, limit: int) -> list[Part]:
+    """*part* in pieces of at most *limit* entries; the order stays, and what was refused goes with the last."""
+    pieces = [part.entries[start : start + limit] for start in range(0, len(part.entries), limit)] or [()]
+    slices = [Part(part.source, piece) for piece in pieces]
+    slices[-1] = replace(slices[-1], refused=part.refused)
+    return slices
+
+
+def _unreadable(item: Unreadable, letter: RawMail | None) -> Refused:
+    about: dict[str, Any] = {"received_at": item.received_at.isoformat()}
+    if letter is not None:
+        copy = letter.copy
+        about |= {
+            "place": copy.place,
+            "provider_id": copy.provider_id,
+            "flags": sorted(copy.flags),
+            "level": copy.level,
+            "audience": copy.audience,
+        }
+    return Refused("mail", item.reason, digest(item.raw), item.raw, about)
+
+
+def _refused(entry: Entry, reason: str) -> Refused:
+    """An event that cannot be recorded, as something that can be looked at and replayed."""
+    event = entry.event
+    copy = event.copy
+    if event.raw is not None and copy is not None:
+        letter = RawMail(event.raw, copy, datetime.now(UTC))
+        return _unreadable(Unreadable(event.raw, reason, event.at), letter)
+    raw = facts.encode(event.facts).encode()
+    about = {
+        "key": event.key,
+        "id": event.id,
+        "channel": event.channel,
+        "kind": facts.kind(event.facts),
+        "at": event.at.isoformat(),
+        "order": event.order,
+        "conversation": event.conversation,
+    }
+    return Refused("event", reason, digest(raw), raw, about)

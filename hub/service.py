@@ -1,0 +1,63 @@
+"""The running hub without its doors: store, live bus, ingest and pops, put together in one place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from hub.config import Config
+from hub.ingest import Ingest
+from hub.live import Live, RedisLive
+from hub.mailroom import Mailroom
+from hub.metrics import Metrics
+from hub.ours import Line, Ours
+from hub.pops import Pops
+from hub.privacy.never_log import NeverLog
+from hub.record import Books
+from hub.store import Store
+from hub.unrecorded import Unrecorded
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`."""
+
+    config: Config
+    store: Store
+    live: Live
+    ours: Ours
+    ingest: Ingest
+    pops: Pops
+    metrics: Metrics
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, config: Config) -> AsyncGenerator[Service, None]:
+        """The hub that *config* describes. Raises `StoreLocked` and `Unavailable` as `Store.open` does."""
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(Store.open(config.store))
+            live = await stack.enter_async_context(RedisLive(config.redis) if config.redis else Live())
+            ours = ours_of(config)
+            never = NeverLog(config.privacy.never_log)
+            mailroom = await stack.enter_async_context(Mailroom(never))
+            unrecorded = Unrecorded(live, ours, store.ids)
+            metrics = Metrics()
+            books = Books(ours, store.ids, store.blobs, tuple(config.crm))
+            ingest = Ingest(store, live, mailroom, books, never, unrecorded, metrics)
+            pops = Pops(store, live, unrecorded)
+            ticking = asyncio.create_task(pops.run(), name="pops")
+            stack.push_async_callback(_ended, ticking)
+            yield cls(config, store, live, ours, ingest, pops, metrics)
+
+
+def ours_of(config: Config) -> Ours:
+    """Our addresses and phones, as *config* lists them."""
+    lines = {name: Line(frozenset(source.ours), source.rings) for name, source in config.sources.items()}
+    return Ours(tuple(config.agents.values()), lines)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

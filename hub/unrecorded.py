@@ -1,0 +1,80 @@
+"""Calls of people who are never recorded: they ring like any other, from memory, and leave nothing behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from hub.fold import Told, direction, fold
+from hub.live import Live
+from hub.ours import Ours
+from hub.pops import RINGING_SECONDS, Pop, Ringing, advance, news
+from hub.vocabulary import Call, CallState, Event
+
+
+@dataclass(slots=True)
+class _Call:
+    id: int
+    since: float
+    told: list[Told] = field(default_factory=list)
+    pops: dict[str, Pop] = field(default_factory=dict)
+
+
+class Unrecorded:
+    """Keeps the events of a live call as long as it lasts, and no longer; nothing of it is stored or logged."""
+
+    def __init__(self, live: Live, ours: Ours, new_id: Callable[[], int]) -> None:
+        self._live = live
+        self._ours = ours
+        self._new_id = new_id
+        self._calls: dict[str, _Call] = {}
+
+    def take(self, source: str, event: Event) -> None:
+        """One event of such a call."""
+        self._forget()
+        call = self._calls.setdefault(event.key, _Call(self._new_id(), time.monotonic()))
+        call.told.append(Told(source, event))
+        facts = fold(call.told, self._ours.handles)
+        if not isinstance(facts, Call):
+            return
+        now = time.time_ns() // 1000
+        caller = next((p.handle for p in facts.participants or () if p.role.begins), "")
+        ringing = Ringing(
+            interaction_id=call.id,
+            handle=caller,
+            line=facts.line or "",
+            since=now,
+            state=facts.state or CallState.RINGING,
+            phones=self._ours.rung(facts, direction(facts, self._ours.handles), source),
+            fresh=True,
+        )
+        changed = advance(ringing, call.pops, now, self._new_id)
+        call.pops.update({pop.agent: pop for pop in changed})
+        self._live.publish(news(changed, {}))
+        if facts.state is CallState.ENDED:
+            del self._calls[event.key]
+
+    def shown(self) -> Mapping[str, list[Pop]]:
+        """The pops that stand on screens now, by agent."""
+        self._forget()
+        shown: dict[str, list[Pop]] = {}
+        for call in self._calls.values():
+            for pop in call.pops.values():
+                if pop.shown:
+                    shown.setdefault(pop.agent, []).append(pop)
+        return shown
+
+    def dismiss(self, pop_id: int, agent: str) -> Pop | None:
+        """Clear a pop of *agent*; `None` where it is not one of these."""
+        for call in self._calls.values():
+            pop = call.pops.get(agent)
+            if pop and pop.id == pop_id and pop.state == "ringing":
+                call.pops[agent] = pop.moved("dismissed")
+                return call.pops[agent]
+        return None
+
+    def _forget(self) -> None:
+        limit = time.monotonic() - RINGING_SECONDS * 2
+        for key in [key for key, call in self._calls.items() if call.since < limit]:
+            del self._calls[key]
