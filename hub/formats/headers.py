@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
@@ -24,28 +24,17 @@ class Address:
 
 
 _WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?(.*?)\?=", re.DOTALL)
-_FOLDED_WORD = re.compile(rb"=\?[^?\s]+\?[bBqQ]\?[^?\r\n]*(?:\r?\n[ \t]+[^?\r\n]*)+\?=")
-_FOLD = re.compile(rb"[ \t\r]*\n[ \t\r]*")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-
-
-def unfold(raw: bytes, hint: str = "") -> str:
-    """A field's value as one line (RFC 5322 section 2.2.3). 8-bit text is UTF-8 (RFC 6532), else *hint*, else a guess.
-    Encoded words stay as they are."""
-    if b"\n" in raw:
-        if b"=?" in raw:
-            raw = _FOLDED_WORD.sub(lambda word: _FOLD.sub(b"", word[0]), raw)
-        raw = _FOLD.sub(b" ", raw)
-    return charsets.decode(raw.strip(), "utf-8", hint)
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def text(value: str) -> str:
     """An unfolded value with its encoded words read."""
     if "=?" in value:
         value = decode_words(value)
-    return value if value.isprintable() else _CONTROLS.sub("", value.replace("\n", " "))
+    return value if value.isprintable() else charsets.clean(_CONTROLS.sub("", value.replace("\n", " ")))
 
 
+@lru_cache(maxsize=4_096)
 def decode_words(value: str) -> str:
     """RFC 2047. Blanks between two words go; a character split over two words of one charset is put together."""
     out: list[str] = []
@@ -97,7 +86,8 @@ _BACKSLASHED = re.compile(r"\\(.)")
 _COMMENT = re.compile(r"\([^()]*\)")
 
 
-def parameters(value: str) -> tuple[str, dict[str, str]]:
+@lru_cache(maxsize=2_048)
+def parameters(value: str) -> tuple[str, Mapping[str, str]]:
     """`text/plain; charset=utf-8` as ("text/plain", {"charset": "utf-8"}), names in lower case.
 
     Reads RFC 2231 (continuations, charsets) and the encoded words that mail programs write here in spite of RFC 2047.

@@ -19,7 +19,7 @@ from hub.formats.mime import Part
 __all__ = ["Address", "Attachment", "Body", "Mail", "Unreadable", "attachment", "body", "parse"]
 
 
-class Unreadable(ValueError):  # noqa: N818 - a verdict, like those of `hub.contracts`
+class Unreadable(ValueError):
     """These bytes are no mail: empty, binary, or without a single header. The text says which."""
 
 
@@ -87,8 +87,7 @@ def parse(raw: bytes) -> Mail:
     them; raises `Unreadable` for what is none."""
     raw, root = _read(raw)
     chosen = _choose(root)
-    hint = next((leaf.parameters["charset"] for leaf in root.leaves() if "charset" in leaf.parameters), "")
-    fields = tuple((name, headers.unfold(value, hint)) for name, value in root.fields)
+    fields = root.fields
     first: dict[str, str] = {}
     for name, value in fields:
         if not first.get(name):
@@ -111,7 +110,7 @@ def parse(raw: bytes) -> Mail:
         cc=_every(fields, first, "cc"),
         bcc=_every(fields, first, "bcc"),
         date=date,
-        headers=tuple((name, headers.text(value)) for name, value in fields),
+        headers=fields if root.plain else _decoded(fields),
         text=_text(chosen, raw),
         attachments=tuple(_attachments(chosen, raw)),
         automatic=_automatic(root, look_up),
@@ -143,13 +142,19 @@ def attachment(raw: bytes, index: int) -> bytes:
 def _read(raw: bytes) -> tuple[bytes, Part]:
     if b"\n" not in raw and b"\r" in raw:
         raw = raw.replace(b"\r", b"\n")
-    if not raw.strip():
+    if not raw[:1024].strip() and not raw.strip():
         raise Unreadable("empty")
     root = mime.read(raw)
     if not any(name in _USUAL for name, _ in root.fields):
         binary = b"\x00" in raw[:4096] or raw[:4096].translate(None, bytes(range(9, 14)) + bytes(range(32, 256))) != b""
         raise Unreadable("binary data, not a mail" if binary else "no mail header")
     return raw, root
+
+
+def _decoded(fields: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name, value if "=?" not in value and value.isprintable() else headers.text(value)) for name, value in fields
+    )
 
 
 def _all(part: Part) -> list[Part]:
@@ -265,15 +270,15 @@ _META_CHARSET = re.compile(rb"<meta[^>]+charset=[\"']?([A-Za-z0-9_-]+)", re.IGNO
 
 
 def _text(chosen: _Chosen, raw: bytes) -> str:
-    plain = [mime.text(part, raw) for part in chosen.text if part.media_type == "text/plain"]
-    if any(piece and not piece.isspace() for piece in plain):
-        plain = [
-            mime.text(part, raw) if part.media_type == "text/plain" else html.to_text(_page(part, raw))
-            for part in chosen.text
-            if part.media_type.startswith("text/")
-        ]
-        return _joined(plain)
-    return _joined([html.to_text(_page(part, raw)) for part in chosen.html if part.media_type == "text/html"])
+    pages = [part for part in chosen.text if part.media_type == "text/html"]
+    plain = {part.start: mime.text(part, raw) for part in chosen.text if part.media_type == "text/plain"}
+    if all(text.isspace() or not text for text in plain.values()):
+        pages = pages or [part for part in chosen.html if part.media_type == "text/html"]
+        return _joined([html.to_text(_page(part, raw)) for part in pages])
+    if not pages:
+        return _joined(list(plain.values()))
+    shown = [part for part in chosen.text if part.media_type in ("text/plain", "text/html")]
+    return _joined([plain.get(part.start) or html.to_text(_page(part, raw)) for part in shown])
 
 
 def _joined(pieces: list[str]) -> str:

@@ -8,60 +8,65 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from hub.formats import charsets, headers
 
 _DEEPEST = 40
 _MOST_PARTS = 2_000
 
-_FIELD = re.compile(rb"([^\x00-\x20:\x7f-\xff]+)[ \t]*:[ \t]*([^\n]*(?:\n[ \t]+[^\n]*)*)(?:\n|\Z)")
-_BLANK = re.compile(rb"[ \t\r]*(?:\n|\Z)")
-_LINE = re.compile(rb"[^\n]*(?:\n|\Z)")
+_HEADER_END = re.compile(rb"\n\r*\n")
+_FOLDED_WORD = re.compile(r"=\?[^?\s]+\?[bBqQ]\?[^?\r\n]*(?:\r?\n[ \t]+[^?\r\n]*)+\?=")
+_FOLD = re.compile(r"\n[ \t]+")
+_FOLD_AFTER_BLANK = re.compile(r"[ \t\r]*\n[ \t]+")
+_INNER_FOLD = re.compile(r"\r?\n[ \t]+")
+_NAME = re.compile(r"[!-9;-~]+")
 _USUAL = re.compile(
-    rb"\n(?:from|to|cc|bcc|subject|date|message-id|received|return-path|reply-to|sender|mime-version|in-reply-to|"
-    rb"references|content-(?:type|transfer-encoding|disposition|id|description|language))[ \t]*:",
-    re.IGNORECASE,
+    r"^(?:from|to|cc|bcc|subject|date|message-id|received|return-path|reply-to|sender|mime-version|in-reply-to|"
+    r"references|content-(?:type|transfer-encoding|disposition|id|description|language))[ \t]*:",
+    re.IGNORECASE | re.MULTILINE,
 )
-_EMPTY_LINE = re.compile(rb"\n\r*\n")
 _LOOKS_LIKE_BOUNDARY = re.compile(rb"(?:\A|\n)--([^\s-][^\r\n]*?)[ \t]*\r*\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part. *fields* are (name in lower case, value as it stands) in order; the body is bytes *start* to *end* of
-    the mail; *parts* are the children of a multipart. *defects* are those of its structure."""
+    """One part. *fields* are (name in lower case, unfolded value with its encoded words) in order; the body is bytes
+    *start* to *end* of the mail; *parts* are the children of a multipart. *defects* are those of its structure;
+    *plain* says that no value has encoded words or control characters."""
 
-    fields: tuple[tuple[str, bytes], ...]
+    fields: tuple[tuple[str, str], ...]
     media_type: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
     start: int
     end: int
     parts: tuple[Part, ...] = ()
-    defects: tuple[str, ...] = field(default=())
+    defects: tuple[str, ...] = ()
+    plain: bool = False
 
-    def raw(self, name: str) -> bytes | None:
-        """The value of the first field of that name."""
+    def value(self, name: str) -> str:
+        """The value of the first field of that name, empty where there is none."""
         for each, value in self.fields:
             if each == name:
                 return value
-        return None
+        return ""
 
     @property
     def disposition(self) -> str:
         """`attachment`, `inline`, or empty where the part does not say (RFC 2183)."""
-        value = self.raw("content-disposition")
-        if value is None:
+        value = self.value("content-disposition")
+        if not value:
             return ""
-        said = headers.parameters(headers.unfold(value))[0]
+        said = headers.parameters(value)[0]
         return said if said in ("", "inline") else "attachment"
 
     @property
     def name(self) -> str:
         """The file's name without any path, empty where the part has none."""
-        value = self.raw("content-disposition")
-        name = headers.parameters(headers.unfold(value))[1].get("filename", "") if value else ""
+        value = self.value("content-disposition")
+        name = headers.parameters(value)[1].get("filename", "") if value else ""
         name = name or self.parameters.get("name", "")
         if "/" in name or "\\" in name:
             name = re.split(r"[/\\]", name)[-1]
@@ -70,13 +75,12 @@ class Part:
     @property
     def content_id(self) -> str:
         """RFC 2392: what `cid:` points at, without angle brackets."""
-        value = self.raw("content-id")
-        return headers.unfold(value).strip("<> \t") if value else ""
+        return self.value("content-id").strip("<> \t")
 
     @property
     def encoding(self) -> str:
         """`base64`, `quoted-printable`, `x-uuencode`, or empty where the bytes stand for themselves."""
-        value = self.raw("content-transfer-encoding")
+        value = self.value("content-transfer-encoding")
         return _encoding(value) if value else ""
 
     def leaves(self) -> Iterator[Part]:
@@ -132,6 +136,17 @@ def _first_line(raw: bytes) -> int:
     return start
 
 
+class _Header(NamedTuple):
+    """The fields, where the body begins, and what was wrong. Where the text is not *exact*, it stands for its bytes as
+    Latin-1 until a charset is known; *plain* is that of `Part`."""
+
+    fields: list[tuple[str, str]]
+    body: int
+    defects: tuple[str, ...] = ()
+    exact: bool = True
+    plain: bool = False
+
+
 class _Reader:
     """Reads one mail; counts its parts, so that a hostile one stays cheap."""
 
@@ -141,12 +156,12 @@ class _Reader:
 
     def entity(self, start: int, end: int, default: str, depth: int) -> Part:
         self.count += 1
-        fields, body, defects = self.fields(start, end)
+        fields, body, defects, exact, plain = self.fields(start, end)
         media_type = default
-        parameters: dict[str, str] = {}
+        parameters: Mapping[str, str] = {}
         for name, value in fields:
             if name == "content-type":
-                media_type, parameters = headers.parameters(headers.unfold(value))
+                media_type, parameters = headers.parameters(value)
                 if "/" not in media_type:
                     media_type = "text/plain" if media_type in ("", "text") else "application/octet-stream"
                 break
@@ -165,35 +180,72 @@ class _Reader:
                 # Better the bare text than nothing at all.
                 media_type, parameters = "text/plain", {}
                 defects += ("multipart without parts",)
-        return Part(tuple(fields), media_type, parameters, body, end, parts, defects)
+        if not exact:
+            hint = parameters.get("charset") or next(
+                (p.parameters["charset"] for p in parts if "charset" in p.parameters), ""
+            )
+            fields = [(name, charsets.decode(value.encode("latin-1"), "utf-8", hint)) for name, value in fields]
+        return Part(tuple(fields), media_type, parameters, body, end, parts, defects, plain)
 
-    def fields(self, start: int, end: int) -> tuple[list[tuple[str, bytes]], int, tuple[str, ...]]:
-        """The header fields from *start*, where the body begins, and what was wrong."""
+    def fields(self, start: int, end: int) -> _Header:
+        """The header from *start*."""
         raw = self.bytes
-        found: list[tuple[str, bytes]] = []
+        if raw.startswith((b"\n", b"\r\n"), start):
+            return _Header([], raw.index(b"\n", start) + 1)
+        over = _HEADER_END.search(raw, start, end)
+        body = over.end() if over else end
+        data = raw[start : over.start() if over else end]
+        try:
+            block, exact = data.decode("utf-8"), True
+        except UnicodeDecodeError:
+            block, exact = data.decode("latin-1"), False
+        words = "=?" in block
+        if words:
+            block = _FOLDED_WORD.sub(lambda word: _INNER_FOLD.sub("", word[0]), block)
+        lines = _unfolded(block).split("\n")
+        plain = exact and not words and "".join(lines).isprintable()
+        found: list[tuple[str, str]] = []
+        for line in lines:
+            name, colon, value = line.partition(":")
+            if not colon or not _NAME.fullmatch(name):
+                name = name.rstrip(" \t")
+                if not colon or not _NAME.fullmatch(name):
+                    return self.broken(start, end)
+            found.append((name.lower(), value.strip(" \t\r")))
+        return _Header(found, body, (), exact, plain)
+
+    def broken(self, start: int, end: int) -> _Header:
+        """`fields` where a line is none: an mbox's "From " line, a fold without its blank, a missing blank line."""
+        found: list[str] = []
         defects: tuple[str, ...] = ()
         position = start
         while position < end:
-            match = _FIELD.match(raw, position, end)
-            if match:
-                found.append((match[1].decode("ascii").lower(), match[2]))
-                position = match.end()
-                continue
-            blank = _BLANK.match(raw, position, end)
-            if blank:
-                return found, blank.end(), defects
-            if not self.goes_on(position, end):
-                return found, position, (*defects, "no blank line after the header")
-            line = _LINE.match(raw, position, end)
-            position = line.end() if line else end
-            if position > start and not raw.startswith((b"From ", b">From "), start):
+            line_end = self.bytes.find(b"\n", position, end)
+            after = line_end + 1 if line_end != -1 else end
+            line = self.bytes[position:after].decode("latin-1")
+            if not line.strip(" \t\r\n") and not (line[0] in " \t" and found):
+                position = after
+                break
+            if line[0] in " \t" and found:
+                found[-1] += line
+            elif _NAME.fullmatch(line.partition(":")[0].rstrip(" \t")) and ":" in line:
+                found.append(line)
+            elif not self.goes_on(after, end):
+                defects = (*defects, "no blank line after the header")
+                break
+            elif not line.startswith(("From ", ">From ")):
                 defects = ("a line in the header that is no field",)
-        return found, end, defects
+            position = after
+        fields = []
+        for each in found:
+            name, _, value = _unfolded(each).partition(":")
+            fields.append((name.rstrip(" \t").lower(), value.strip(" \t\r\n")))
+        return _Header(fields, position, defects, exact=False)
 
     def goes_on(self, position: int, end: int) -> bool:
-        """Whether more of the header follows a line that is no field (an mbox's "From " line, a broken fold)."""
-        empty = _EMPTY_LINE.search(self.bytes, position, end)
-        return bool(_USUAL.search(self.bytes, position, empty.start() if empty else end))
+        """Whether more of the header follows."""
+        over = _HEADER_END.search(self.bytes, max(0, position - 1), end)
+        return bool(_USUAL.search(self.bytes[position : over.start() if over else end].decode("latin-1")))
 
     def split(self, start: int, end: int, boundary: bytes) -> list[tuple[int, int]]:
         """From where to where the parts go. What stands before the first and after the last boundary is no part."""
@@ -228,13 +280,19 @@ class _Reader:
         return position
 
 
-def _encoding(value: bytes) -> str:
-    named = value.strip(b" \t\r\n\"';").lower().replace(b"_", b"-")
-    if named.startswith(b"base64"):
+def _unfolded(block: str) -> str:
+    """RFC 5322 section 2.2.3."""
+    block = block.replace("\r\n", "\n")
+    return (_FOLD_AFTER_BLANK if " \n" in block else _FOLD).sub(" ", block)
+
+
+def _encoding(value: str) -> str:
+    named = value.strip(" \t\"';").lower().replace("_", "-")
+    if named.startswith("base64"):
         return "base64"
-    if named.startswith((b"quoted-printable", b"quotedprintable", b"qp")):
+    if named.startswith(("quoted-printable", "quotedprintable", "qp")):
         return "quoted-printable"
-    if named.startswith((b"x-uue", b"uue", b"x-uuencode")):
+    if named.startswith(("x-uu", "uue")):
         return "x-uuencode"
     return ""
 
