@@ -3,8 +3,8 @@
 The fold is pure: the order in which events came, and how often, changes nothing. Per field, known beats unknown, then
 the later provider time, then the source's name; and a call adds rules of its own:
 
-- A state never goes back. A call is answered when any phone was; it is over when its own end is known, or when every
-  phone we know of is done and nothing says that the call itself lives on (it may be in a queue or with the voicemail).
+- A state never goes back. A call is answered when any phone was. It is over when its own end is known; or when every
+  phone we know of is done, unless nobody answered and the call itself may still ring (in a queue, with the next phone).
 - One phone's end does not end the call while others ring, and phones that rang when another was picked up are quiet.
 - An inbound call that nobody took is *missed*, whatever each phone's own outcome was (that stays with its leg).
 - What is said of the call as a whole beats what is said of one leg: a leg's caller may be a line of ours.
@@ -196,14 +196,15 @@ def _whole_first(facts: Sequence[Call], field: Callable[[Call], T | None]) -> T 
     return whole[-1] if whole else None
 
 
-def _state(facts: Iterable[Call], phones: Sequence[_Phone]) -> CallState | None:
+def _state(facts: Sequence[Call], phones: Sequence[_Phone]) -> CallState | None:
     own = _furthest(call.state for call in facts)
     legs = [phone.leg for phone in phones]
     reached = _furthest([own, *(CallState.ANSWERED if _took(leg) else leg.state for leg in legs)])
     if own is CallState.ENDED:
         return CallState.ENDED
     done = bool(legs) and all(leg.state is CallState.ENDED for leg in legs)
-    if done and (own is None or any(_took(leg) for leg in legs)):
+    how = any(_took(leg) for leg in legs) or any(call.outcome is not None for call in facts)
+    if done and (own is None or how):
         return CallState.ENDED
     # A phone that gave up leaves the call where it was: ringing, until the next one rings or the call ends.
     return CallState.RINGING if reached is CallState.ENDED else reached

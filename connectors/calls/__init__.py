@@ -1,0 +1,1 @@
+"""Calls from any phone system, told as JSON. The door itself is `webhooks.calls`, docs/TELEPHONY.md describes it."""

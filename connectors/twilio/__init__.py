@@ -1,0 +1,1 @@
+"""Twilio: calls and text messages, as its webhooks tell them. The door itself is `webhooks.twilio`."""
