@@ -22,6 +22,9 @@ _CACHED = 65_536
 _SHORTEST_INTERNATIONAL = 7
 """Digits with the country code. The shortest numbers in use are +683 1234 on Niue and +290 1234 on Saint Helena."""
 
+_LONGEST = 320
+"""Characters around and in a mail address: RFC 5321 section 4.5.3.1 allows 64 before the @ and 255 after it."""
+
 _WITHHELD = frozenset(
     ("", "anonymous", "restricted", "unavailable", "unknown", "blocked", "private", "withheld", "unidentified")
 )
@@ -56,6 +59,8 @@ def phone(text: str, region: str) -> str | None:
     Twilio's `client:name` stays as it is. A withheld number, an internal extension and anything else that nobody
     could call back is None.
     """
+    if len(text) > _LONGEST:
+        return None
     text = unicodedata.normalize("NFKC", text).strip()
     prefix = _PREFIX.match(text)
     if prefix:
@@ -83,6 +88,8 @@ def mail(text: str) -> str | None:
     (RFC 6532), needless quotes left out, and only what RFC 6068 demands percent-encoded. Takes an address alone,
     a `mailto:` URI or `Name <address>`, with blanks, commas and quotes around it; None where no address is in it.
     """
+    if len(text) > _LONGEST:
+        return None
     text = _COMMENT.sub("", unicodedata.normalize("NFKC", text).strip(_AROUND))
     if text.endswith(">"):
         angles = _IN_ANGLES.fullmatch(text)
@@ -94,7 +101,7 @@ def mail(text: str) -> str | None:
     if text[:7].lower() == "mailto:":
         text = unquote(text[7:].partition("?")[0]).strip()
     local, at, domain = text.rpartition("@")
-    if not at or len(text) > 320:
+    if not at:
         return None
     plain, host = _local_part(local), _domain(domain)
     if plain is None or host is None:

@@ -23,8 +23,23 @@ class Address:
     address: str
 
 
-_WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?(.*?)\?=", re.DOTALL)
+# Lengths are bounded, here and below, so that no header can be made to take long.
+_LONGEST = 16_384
+_WORD = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?(.{0,2000}?)\?=", re.DOTALL)
+_FOLD = re.compile(r"\n[ \t]+")
+_FOLD_AFTER_BLANK = re.compile(r"[ \t\r]{0,100}\n[ \t]+")
+_FOLDED_WORD = re.compile(r"=\?[^?\s]+\?[bBqQ]\?[^?\r\n]*(?:\r?\n[ \t][^?\r\n]*)+\?=")
+_INNER_FOLD = re.compile(r"\r?\n[ \t]+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def unfold(block: str) -> str:
+    """A header with each field on one line (RFC 5322 section 2.2.3), `\\n` between them. A fold inside an encoded word,
+    which RFC 2047 forbids, leaves nothing behind."""
+    if "=?" in block:
+        block = _FOLDED_WORD.sub(lambda word: _INNER_FOLD.sub("", word[0]), block)
+    block = block.replace("\r\n", "\n")
+    return (_FOLD_AFTER_BLANK if " \n" in block else _FOLD).sub(" ", block)
 
 
 def text(value: str) -> str:
@@ -40,7 +55,7 @@ def decode_words(value: str) -> str:
     out: list[str] = []
     end = 0
     waiting, charset = b"", ""
-    for word in _WORD.finditer(value):
+    for word in _WORD.finditer(value, 0, _LONGEST):
         between = value[end : word.start()]
         if between and not (charset and between.isspace()):
             out += (charsets.decode(waiting, charset), between)
@@ -92,7 +107,7 @@ def parameters(value: str) -> tuple[str, Mapping[str, str]]:
 
     Reads RFC 2231 (continuations, charsets) and the encoded words that mail programs write here in spite of RFC 2047.
     """
-    head, semicolon, rest = value.partition(";")
+    head, semicolon, rest = value[:4096].partition(";")
     if not semicolon and "=" in head:
         head, _, rest = head.strip().partition(" ")
     head = _COMMENT.sub("", head).strip(" \t\"'").lower()
@@ -139,6 +154,7 @@ def _joined(numbered: dict[int, tuple[bool, str]]) -> str:
 _ONE = re.compile(r'\s*(?:"([^"\\]*)"|([^"\\<>(),:;@\[\]]*?))\s*<\s*([^\s<>(),:;@"\\]+@[^\s<>(),:;@"\\]+)\s*>\s*')
 _BARE = re.compile(r'\s*([^\s<>(),:;@"\\]+@[^\s<>(),:;@"\\]+)\s*')
 _LEXEME = re.compile(r'"(?:[^"\\]|\\.)*"?|\((?:[^()\\]|\\.)*|<|>|[,;:]|\)|\\.|\s+|[^"()<>,;:\\\s]+', re.DOTALL)
+_BLANKS = re.compile(r"[ \t]+")
 _ROUTE = re.compile(r"^@[^:]*:")
 _AROUND_AT = re.compile(r"\s*([@.])\s*")
 _NOT_GROUPS = frozenset(("mailto", "smtp"))
@@ -148,6 +164,8 @@ _NOT_GROUPS = frozenset(("mailto", "smtp"))
 def addresses(value: str) -> tuple[Address, ...]:
     """The mailboxes of an unfolded address header, groups flattened, in order; entries without any content are left
     out. An encoded word is a name, never an address, whatever it spells. Never raises."""
+    if "  " in value or "\t" in value:
+        value = _BLANKS.sub(" ", value)
     simple = _ONE.fullmatch(value)
     if simple:
         return (Address(_name([simple[1] or simple[2] or ""]), simple[3]),)
@@ -225,7 +243,7 @@ def _entry(phrase: list[str], comments: list[str], address: str) -> Iterator[Add
         if "@" in joined and "=?" not in joined:
             spec = _addr_spec(joined)
             if not re.search(r"\s", re.sub(r'"(?:[^"\\]|\\.)*"', "", spec)):
-                yield Address(_name(comments), spec)
+                yield Address(_name([" ".join(comments)]), spec)
                 return
             for piece in spec.split():
                 if "@" in piece:
@@ -233,7 +251,7 @@ def _entry(phrase: list[str], comments: list[str], address: str) -> Iterator[Add
             return
     name = _name(phrase)
     if name or address:
-        yield Address(name or _name(comments), address)
+        yield Address(name or _name([" ".join(comments)]), address)
 
 
 def _addr_spec(content: str) -> str:
@@ -253,22 +271,22 @@ def _name(pieces: list[str]) -> str:
 
 # --- message ids ------------------------------------------------------------------------------------------------
 
-_ID = re.compile(r"<([^<>]*[^<>\s][^<>]*)>")
+_ID = re.compile(r"<([^<>]+)>")
 _BARE_ID = re.compile(r"[^\s<>,;()\"]+@[^\s<>,;()\"]+")
 
 
 def message_id(value: str) -> str:
     """The id in a Message-ID header as it stands there; angle brackets are put around it where they are missing."""
-    found = _ID.search(value)
-    if found:
-        return f"<{''.join(found[1].split())}>"
+    for found in _ID.findall(value):
+        if not found.isspace():
+            return f"<{''.join(found.split())}>"
     bare = value.strip("<> \t").split()
     return f"<{bare[0]}>" if bare else ""
 
 
 def message_ids(value: str) -> tuple[str, ...]:
     """The ids in In-Reply-To or References, in order, each once. Words around them (RFC 822) are passed over."""
-    found = [f"<{''.join(each.split())}>" for each in _ID.findall(value)]
+    found = [f"<{''.join(each.split())}>" for each in _ID.findall(value) if not each.isspace()]
     if not found:
         found = [f"<{each}>" for each in _BARE_ID.findall(value)]
     return tuple(dict.fromkeys(found))
@@ -278,7 +296,7 @@ def message_ids(value: str) -> tuple[str, ...]:
 
 _DATE = re.compile(
     r"\s*(?:[A-Za-z]{2,9}\.?,?\s*)?(\d{1,2})[\s.-]+([A-Za-z]{3}|\d{1,2})[A-Za-z]*[\s.,-]+(\d{4}|\d{2,3})[\s,]+"
-    r"(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2}))?(?:\.\d+)?\s*([+-]\d{4}|[A-Za-z]{1,5})?"
+    r"(\d{1,2})\s*[:.]\s*(\d{1,2})(?:\s*[:.]\s*(\d{1,2}))?(?:\.\d+)?\s*([+-]\d{4}|[A-Za-z]{1,5})?"
 )
 _MONTHS = {
     name: number
@@ -293,6 +311,7 @@ _ZONES = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst
 def date(value: str) -> datetime | None:
     """The moment of a Date header in UTC (RFC 5322 section 3.3, and section 4.3 for the old forms); None if there is
     none in it. A zone that is missing or unknown is UTC."""
+    value = value[:200]
     while "(" in value:
         shorter = _COMMENT.sub(" ", value)
         if shorter == value:

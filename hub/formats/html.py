@@ -70,6 +70,7 @@ _STYLES = _words(
 # A function in a value may load something (url, image-set), and a backslash may spell one.
 _UNSAFE_VALUE = re.compile(r"\\|(?<!rgb)(?<!rgba)(?<!hsl)(?<!hsla)\(", re.IGNORECASE)
 _FUNCTION = re.compile(r"[^;:]*:[^;(]*(?<!rgb)(?<!rgba)(?<!hsl)(?<!hsla)\([^)]*\)[^;]*;?", re.IGNORECASE)
+_LONGEST_STYLE = 4_096
 _PICTURE = re.compile(r"data:image/(?:png|gif|jpe?g|webp|bmp);base64,[A-Za-z0-9+/=\s]+", re.IGNORECASE)
 _LINK = re.compile(r"(?:https?|mailto|tel|sms|sip|xmpp|geo):", re.IGNORECASE)
 _BLOCKED = "blocked:"
@@ -88,6 +89,8 @@ def sanitise(html: str, cid: Callable[[str], str | None]) -> Sanitised:
     def allowed(tag: str, attribute: str, value: str) -> str | None:
         nonlocal blocked
         if attribute == "style":
+            if len(value) > _LONGEST_STYLE:
+                return None
             return value if not _UNSAFE_VALUE.search(value) else _without_functions(value)
         if attribute == "href":
             return value if _LINK.match(value.strip()) else None
@@ -158,6 +161,9 @@ _STRUCTURE = re.compile("([\ue000-\ue004])")
 _FILLING = re.compile("[\u00ad\u034f\u200b-\u200f\u2060\ufeff\u00a0 ]{6,}")
 
 
+_DEEPEST_QUOTE = 20
+
+
 def to_text(html: str) -> str:
     """What a reader of *html* sees, as plain text: a line for each block, a blank line between paragraphs, `- ` before
     list items, `> ` before quoted lines. A link is its text. Hidden elements are left out."""
@@ -201,7 +207,7 @@ def _laid_out(marked: str) -> str:
             end_line()
             # Two empty lines in a row are how people make paragraphs in a mail program.
             wanted_gap = wanted_gap or piece in (_PARAGRAPH, _QUOTE, _UNQUOTE) or breaks > 1
-            depth = max(0, depth + (piece == _QUOTE) - (piece == _UNQUOTE))
+            depth = min(max(0, depth + (piece == _QUOTE) - (piece == _UNQUOTE)), _DEEPEST_QUOTE)
             if piece == _ITEM:
                 line = "- "
         elif piece:

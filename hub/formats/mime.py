@@ -16,19 +16,18 @@ from hub.formats import charsets, headers
 
 _DEEPEST = 40
 _MOST_PARTS = 2_000
+_MOST_STRAYS = 50
 
 _HEADER_END = re.compile(rb"\n\r*\n")
-_FOLDED_WORD = re.compile(r"=\?[^?\s]+\?[bBqQ]\?[^?\r\n]*(?:\r?\n[ \t]+[^?\r\n]*)+\?=")
-_FOLD = re.compile(r"\n[ \t]+")
-_FOLD_AFTER_BLANK = re.compile(r"[ \t\r]*\n[ \t]+")
-_INNER_FOLD = re.compile(r"\r?\n[ \t]+")
 _NAME = re.compile(r"[!-9;-~]+")
 _USUAL = re.compile(
     r"^(?:from|to|cc|bcc|subject|date|message-id|received|return-path|reply-to|sender|mime-version|in-reply-to|"
     r"references|content-(?:type|transfer-encoding|disposition|id|description|language))[ \t]*:",
     re.IGNORECASE | re.MULTILINE,
 )
-_LOOKS_LIKE_BOUNDARY = re.compile(rb"(?:\A|\n)--([^\s-][^\r\n]*?)[ \t]*\r*\n")
+_LOOKS_LIKE_BOUNDARY = re.compile(rb"(?:\A|\n)--(\S[^\r\n]*?)[ \t]*\r*\n")
+# What follows a Content-Type without the blank that would make it part of it.
+_STRAY_PARAMETER = re.compile(r"(?:boundary|charset|name|filename)\*?\s*=", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,7 @@ def text(part: Part, raw: bytes) -> str:
 def _first_line(raw: bytes) -> int:
     """Where the header begins: after a byte order mark and blank lines."""
     start = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
-    while start < len(raw) and raw[start] in b"\r\n":
+    while start < len(raw) and raw[start] in b" \t\r\n":
         start += 1
     return start
 
@@ -199,11 +198,8 @@ class _Reader:
             block, exact = data.decode("utf-8"), True
         except UnicodeDecodeError:
             block, exact = data.decode("latin-1"), False
-        words = "=?" in block
-        if words:
-            block = _FOLDED_WORD.sub(lambda word: _INNER_FOLD.sub("", word[0]), block)
-        lines = _unfolded(block).split("\n")
-        plain = exact and not words and "".join(lines).isprintable()
+        lines = headers.unfold(block).split("\n")
+        plain = exact and "=?" not in block and "".join(lines).isprintable()
         found: list[tuple[str, str]] = []
         for line in lines:
             name, colon, value = line.partition(":")
@@ -219,6 +215,7 @@ class _Reader:
         found: list[str] = []
         defects: tuple[str, ...] = ()
         position = start
+        strays = 0
         while position < end:
             line_end = self.bytes.find(b"\n", position, end)
             after = line_end + 1 if line_end != -1 else end
@@ -226,19 +223,23 @@ class _Reader:
             if not line.strip(" \t\r\n") and not (line[0] in " \t" and found):
                 position = after
                 break
-            if line[0] in " \t" and found:
+            if found and line[0] in " \t":
                 found[-1] += line
+            elif found and _STRAY_PARAMETER.match(line):
+                found[-1] += " " + line
+                defects = ("a line in the header that is no field",)
             elif _NAME.fullmatch(line.partition(":")[0].rstrip(" \t")) and ":" in line:
                 found.append(line)
-            elif not self.goes_on(after, end):
+            elif strays >= _MOST_STRAYS or not self.goes_on(after, end):
                 defects = (*defects, "no blank line after the header")
                 break
             elif not line.startswith(("From ", ">From ")):
+                strays += 1
                 defects = ("a line in the header that is no field",)
             position = after
         fields = []
         for each in found:
-            name, _, value = _unfolded(each).partition(":")
+            name, _, value = headers.unfold(each).partition(":")
             fields.append((name.rstrip(" \t").lower(), value.strip(" \t\r\n")))
         return _Header(fields, position, defects, exact=False)
 
@@ -278,12 +279,6 @@ class _Reader:
             if position > start and self.bytes[position - 1] == 13:
                 position -= 1
         return position
-
-
-def _unfolded(block: str) -> str:
-    """RFC 5322 section 2.2.3."""
-    block = block.replace("\r\n", "\n")
-    return (_FOLD_AFTER_BLANK if " \n" in block else _FOLD).sub(" ", block)
 
 
 def _encoding(value: str) -> str:
