@@ -18,6 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from hub.contracts import Unavailable
 from hub.facts import content_key
 from hub.formats import handles, mail
 from hub.formats.digest import digest
@@ -165,7 +166,8 @@ class Mailroom:
         self._discard()
 
     async def open(self, source: str, letters: Sequence[RawMail]) -> list[Opened | Unreadable]:
-        """One answer for each of *letters*, in their order. Raises nothing for a bad mail."""
+        """One answer for each of *letters*, in their order; a bad mail is an answer. Raises `Unavailable` where no
+        parser can be started."""
         chunks = [letters[start : start + CHUNK] for start in range(0, len(letters), CHUNK)]
         answers = await asyncio.gather(*(self._open(source, chunk, SECONDS_FOR_CHUNK) for chunk in chunks))
         return [opened for answer in answers for opened in answer]
@@ -182,9 +184,20 @@ class Mailroom:
             if len(letters) > 1:  # one of them did it: each gets a chance of its own
                 alone = [await self._open(source, [letter], SECONDS_FOR_MAIL) for letter in letters]
                 return [each for answer in alone for each in answer]
+            await self._prove()
             how = "took too long" if isinstance(error, TimeoutError) else "crashed"
             return [Unreadable(letters[0].raw, f"the parser {how} on this mail", letters[0].received_at)]
         return [_with_raw(each, letter) for each, letter in zip(opened, letters, strict=True)]
+
+    async def _prove(self) -> None:
+        """Raises `Unavailable` where no worker can even start: then it is not the mail's fault."""
+        pool = self._pool or self._start()
+        try:
+            async with asyncio.timeout(SECONDS_FOR_CHUNK):
+                await asyncio.get_running_loop().run_in_executor(pool, _understand_all, "", ())
+        except (TimeoutError, BrokenProcessPool) as error:
+            self._discard()
+            raise Unavailable("mails cannot be opened: the parser processes do not start") from error
 
     def _start(self) -> ProcessPoolExecutor:
         self._pool = ProcessPoolExecutor(
