@@ -29,7 +29,8 @@ class Received:
         return message_from_bytes(self.raw, policy=policy.default)
 
 
-@dataclass(slots=True)
+# No slots: aiosmtpd looks at every attribute of its handler, and Python 3.11.2 can't show `__weakref__` of a slotted one.
+@dataclass
 class MailSink:
     """A server on 127.0.0.1 that takes mail, and the mail it took."""
 
