@@ -30,7 +30,6 @@ _RUN = re.compile(f"[{_CJK}]+")
 _SIGNS = "\u0900-\u0963\u0966-\u0dff\u0e00-\u0ee0\u0f71-\u0f84\u0f90-\u0fbc\u102b-\u103e\u17b4-\u17d3"
 # Two tokenizers must agree on where a word ends: so every word is letters and digits, and everything else a blank.
 _WORD = re.compile(f"[\\w{_SIGNS}]+")
-_ASCII_BETWEEN = re.compile(r"[\W_]+")
 # Not U+3099 and U+309A: they tell か from が, and are no accents.
 _ACCENTS = re.compile(
     "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670"
@@ -41,11 +40,25 @@ _LONGEST_TOKEN = 200
 _MOST_PHRASES = 32
 
 
+# µ: its compatibility form is Greek, which this code page does not have.
+_MICRO = b"\xb5"
+
+
 def terms(text: str) -> str:
     """The form of *text* that is indexed: words in lower case without accents, a blank between them."""
     if text.isascii():
-        return _ASCII_BETWEEN.sub(" ", text.lower()).strip()
-    return " ".join(_WORD.findall(_RUN.sub(_pairs, _folded(text))))
+        return " ".join(text.encode("ascii").translate(_WESTERN).decode("ascii").split())
+    try:
+        western = text.encode("cp1252")
+    except UnicodeEncodeError:
+        western = _MICRO
+    if _MICRO in western:
+        return " ".join(_WORD.findall(_RUN.sub(_pairs, _folded(text))))
+    western = western.translate(_WESTERN)
+    for mark, characters in _LONGER.items():
+        if mark in western:
+            western = western.replace(mark, characters)
+    return " ".join(western.decode("cp1252").split())
 
 
 def query(text: str) -> tuple[Phrase, ...]:
@@ -69,7 +82,7 @@ def fts5(phrases: tuple[Phrase, ...]) -> str:
 
 
 def tsquery(phrases: tuple[Phrase, ...]) -> str:
-    """The same for PostgreSQL's `to_tsquery('simple', …)`. Tokens are letters and digits: there is nothing to escape."""
+    """The same for PostgreSQL's `to_tsquery('simple', …)`. Tokens are letters and digits: nothing needs escaping."""
     return " & ".join(
         "(" + " <-> ".join([*phrase.tokens[:-1], phrase.tokens[-1] + (":*" if phrase.prefix else "")]) + ")"
         for phrase in phrases
@@ -98,3 +111,19 @@ def _phrase(word: str) -> Phrase:
         # One character is indexed only as the beginning of a pair.
         return Phrase(pairs) if pairs else Phrase((word,), prefix=True)
     return Phrase((word[:_LONGEST_TOKEN],), prefix=len(word) > _LONGEST_TOKEN)
+
+
+def _western() -> tuple[bytes, dict[bytes, bytes]]:
+    """`terms` for one byte of windows-1252 at a time, ten times as fast: a table, and what becomes more than a byte."""
+    table = bytearray(b" " * 256)
+    longer: dict[bytes, bytes] = {}
+    for byte in range(256):
+        folded = " ".join(_WORD.findall(_folded(bytes((byte,)).decode("cp1252", "replace"))))
+        written = folded.encode("cp1252", "replace")
+        if len(written) > 1:
+            longer[bytes((byte,))] = written
+        table[byte] = byte if len(written) > 1 else (written or b" ")[0]
+    return bytes(table), longer
+
+
+_WESTERN, _LONGER = _western()
