@@ -385,8 +385,16 @@ def _write(conn: sa.Connection, subjects: Sequence[_Subject], who: dict[str, Mat
         [(entry.blob, entry.event.raw) for subject in subjects for _, entry in subject.entries
          if entry.blob and entry.event.raw is not None],
     )  # fmt: skip
-    rows = {subject.key: _interaction(subject, now) for subject in subjects}
-    _EVENTS(conn, [_event(source, entry) for subject in subjects for source, entry in subject.entries])
+    texts = {id(facts): documents.encode(facts) for facts in _said(subjects)}
+    rows = {subject.key: _interaction(subject, texts[id(subject.facts)], now) for subject in subjects}
+    _EVENTS(
+        conn,
+        [
+            _event(source, entry, texts[id(entry.event.facts)])
+            for subject in subjects
+            for source, entry in subject.entries
+        ],
+    )
     _NEW(conn, [(subject.id, subject.key, *rows[subject.key]) for subject in new])
     _CHANGE.many(conn, [(*rows[subject.key], subject.id) for subject in old])
     _FORGET_PARTICIPANTS.many(conn, [(subject.id,) for subject in old])
@@ -421,15 +429,22 @@ def _write(conn: sa.Connection, subjects: Sequence[_Subject], who: dict[str, Mat
     _SEARCH.many(conn, indexed)
 
 
-def _event(source: str, entry: Entry) -> tuple[Any, ...]:
+def _said(subjects: Iterable[_Subject]) -> Iterable[Facts]:
+    """The facts to write down: of each event and of each fold, which are one and the same for a single event."""
+    for subject in subjects:
+        yield subject.facts
+        yield from (entry.event.facts for _, entry in subject.entries if entry.event.facts is not subject.facts)
+
+
+def _event(source: str, entry: Entry, text: str) -> tuple[Any, ...]:
     event = entry.event
     return (
         event.key, event.id, source, event.channel, documents.kind(event.facts), micros(event.at), event.order,
-        documents.encode(event.facts), entry.blob,
+        text, entry.blob,
     )  # fmt: skip
 
 
-def _interaction(subject: _Subject, now: int) -> tuple[Any, ...]:
+def _interaction(subject: _Subject, text: str, now: int) -> tuple[Any, ...]:
     facts = subject.facts
     first = subject.row
     preview = (facts.preview or (facts.text or "")[:300]) if isinstance(facts, Message) else getattr(facts, "text", "")
@@ -447,7 +462,7 @@ def _interaction(subject: _Subject, now: int) -> tuple[Any, ...]:
         first.source if first else subject.entries[0][0],
         subject.level,
         blob or next((entry.blob for _, entry in subject.entries if entry.blob), None),
-        documents.encode(facts),
+        text,
         first.revision + 1 if first else 1,
         now,
     )
