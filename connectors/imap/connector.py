@@ -19,8 +19,6 @@ from connectors.imap.settings import ImapSettings
 logger = logging.getLogger(__name__)
 
 SIZES_AT_ONCE = 500
-POLL_SECONDS = 60
-"""How often the folders are looked at that IDLE does not watch: it watches only the one that is open."""
 
 MISSED = timedelta(hours=1)
 """What came while we were away still alerts somebody when it is not older than this."""
@@ -34,7 +32,7 @@ class Connector(hub.Connector):
 
     The cursor is a JSON object: folder → UIDVALIDITY, last UID, and while old mail is still being read also the last
     UID of that, where it ends, and 1 if it is quiet. The first folder of the settings is watched by IDLE, the others
-    are looked at every minute.
+    are looked at every `poll_seconds`.
     """
 
     Settings = ImapSettings
@@ -54,7 +52,6 @@ class Connector(hub.Connector):
         """
         progress = self._progress(cursor)
         first, *others = self._settings.folders
-        patience = self._settings.idle_minutes * 60
         async with Session(self._settings, self._source) as session:
             fresh = MISSED
             while True:
@@ -66,7 +63,7 @@ class Connector(hub.Connector):
                         async for arrival in arrivals:
                             yield arrival
                 fresh = MOVED
-                await session.run(session.mailbox.wait, min(patience, POLL_SECONDS) if others else patience)
+                await session.run(session.mailbox.wait, poll=bool(others))
 
     async def freshness(self, cursor: str | None) -> hub.Freshness:
         """How many mails the folders hold beyond *cursor*, and the age of the oldest by the server's INTERNALDATE."""
@@ -152,7 +149,7 @@ class Connector(hub.Connector):
     async def _arrivals(
         self, session: Session, folder: Folder, progress: Progress, portion: Portion, fresh: timedelta | None
     ) -> list[hub.Arrival]:
-        """A portion of new mail, or where *fresh* is `None` of old: an arrival for each run of mails that are (not) live."""
+        """A portion of new mail, or where *fresh* is `None` of old: an arrival for each run of (not) live mails."""
         told = await self._fetch(session, folder, portion)
         old = fresh is None
         backfill = progress[folder.name].backfill

@@ -17,6 +17,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from imapclient.exceptions import CapabilityError, LoginError
 
@@ -113,49 +114,70 @@ class Mailbox:
         if since is not None:
             criteria += ["SINCE", since]
         with self._verdicts():
-            while True:
-                self._wire.response("EXISTS")
-                found = self._session.search(criteria)
-                # Told at the end of the search: it may not have seen that mail, and IDLE will not tell it again.
-                if until is not None or self._wire.response("EXISTS")[1] in ([None], None):
-                    break
+            if until is None:
+                # Without it the server may search among those mails only of which it has told us.
+                self._session.noop()
+            # What it tells from here on is seen by `wait`.
+            self._wire.response("EXISTS")
+            found = self._session.search(criteria)
             # A range has no direction: "9:*" finds the last mail even where that is 5 (RFC 3501, 6.4.8).
             return sorted(uid for uid in found if after < uid and (until is None or uid <= until))
 
     def sizes(self, uids: Sequence[int]) -> dict[int, int]:
         """The size in bytes of each mail of *uids* that is still there."""
         with self._verdicts():
-            told = self._session.fetch(uids, ["RFC822.SIZE"])
+            told = self._fetch(uids, ["RFC822.SIZE"])
             return {uid: int(mail.get(b"RFC822.SIZE") or 0) for uid, mail in told.items()}
 
     def received_at(self, uid: int) -> datetime | None:
         """When the server took the mail; `None` where it is gone or has no date."""
         with self._verdicts():
-            return _utc(self._session.fetch([uid], ["INTERNALDATE"]).get(uid, {}).get(b"INTERNALDATE"))
+            return _utc(self._fetch([uid], ["INTERNALDATE"]).get(uid, {}).get(b"INTERNALDATE"))
 
     def mails(self, uids: Sequence[int], section: str = "") -> list[Mail]:
         """The mails of *uids* that are still there, ascending; with *section* "HEADER" only their headers.
 
         Raises `Unfetchable` where the server fails in it for a reason that looks as if it lay in a mail.
         """
+        body = f"BODY[{section}]".encode()
+        wanted = [f"BODY.PEEK[{section}]", "FLAGS", "INTERNALDATE"]
         with self._verdicts(fetching=True):
-            told = self._session.fetch(uids, [f"BODY.PEEK[{section}]", "FLAGS", "INTERNALDATE"])
-        bodies = {uid: mail.get(f"BODY[{section}]".encode()) for uid, mail in told.items()}
-        if any(body is None for body in bodies.values()):
+            told = self._fetch(uids, wanted)
+            untold = [uid for uid in uids if told.get(uid, {}).get(body) is None]
+            if untold:
+                # Deleted meanwhile, as a rule. The server may go on speaking of it until it could say so.
+                self._session.noop()
+                told = {uid: mail for uid, mail in told.items() if uid not in untold} | self._fetch(untold, wanted)
+        if any(mail.get(body) is None for mail in told.values()):
             raise Unfetchable(f"{self._settings.host} does not tell a mail that it has")
         return [
-            Mail(uid, bodies[uid], _flags(told[uid].get(b"FLAGS", ())), _utc(told[uid].get(b"INTERNALDATE")))
-            for uid in sorted(told)
+            Mail(uid, mail[body], _flags(mail.get(b"FLAGS", ())), _utc(mail.get(b"INTERNALDATE")))
+            for uid, mail in sorted(told.items())
         ]
 
-    def wait(self, seconds: float) -> None:
-        """Return when the open folder has news, or after *seconds*; where the server knows no IDLE, after a minute."""
+    def wait(self, *, poll: bool) -> None:
+        """Return when the open folder has news, or when IDLE is to be renewed; with *poll*, or where the server knows
+        no IDLE, after `poll_seconds` at the latest."""
         with self._verdicts():
-            if self._session.has_capability("IDLE"):
+            idles = self._session.has_capability("IDLE")
+            seconds = self._settings.idle_minutes * 60
+            if poll or not idles:
+                seconds = min(seconds, self._settings.poll_seconds)
+            if idles:
                 self._wire.idle_for(seconds)
             else:
-                self._wire.pause(min(seconds, 60))
+                self._wire.pause(seconds)
                 self._session.noop()
+
+    def _fetch(self, uids: Sequence[int], items: list[str]) -> dict[int, dict[bytes, Any]]:
+        try:
+            return dict(self._session.fetch(uids, items))
+        except imaplib.IMAP4.error as error:
+            if "EXPUNGEISSUED" not in str(error):
+                raise
+            # Some were deleted meanwhile (RFC 5530); with the next answer the server says which.
+            self._session.noop()
+            return dict(self._session.fetch(uids, items))
 
     @property
     def _session(self) -> Client:

@@ -18,6 +18,7 @@ class ImapSettings(hub.Settings):
 
     *port* is 993 with `security = "tls"` and 143 otherwise. *since_days* bounds what is read when a folder is first
     connected. *idle_minutes* is how long one IDLE lasts: RFC 2177 allows 29, some servers hang up earlier.
+    *poll_seconds* is how often the folders are looked at that IDLE does not watch: it watches the first.
     *max_bytes* is the size of the largest mail that is fetched whole. *level* and *audience* go to every copy.
     """
 
@@ -32,6 +33,7 @@ class ImapSettings(hub.Settings):
     password: SecretStr
     folders: Annotated[tuple[Word, ...], Field(min_length=1)] = ("INBOX",)
     since_days: Annotated[int, Field(ge=0)] = 365
+    poll_seconds: Annotated[int, Field(ge=1)] = 60
     idle_minutes: Annotated[int, Field(ge=1, lt=29)] = 9
     max_bytes: Annotated[int, Field(ge=1024)] = 50_000_000
     level: hub.Level = hub.Level.ALL

@@ -18,6 +18,9 @@ BLOCK = 64 * 1024
 MAX_LINE = 64 * 1024 * 1024
 """Longest line in bytes. A search in a large mailbox answers in one line; imaplib's own limit is 1 MB."""
 
+MAX_LITERAL = 1024 * 1024 * 1024
+"""Largest literal in bytes, whatever size the server announces."""
+
 
 class Wire(imaplib.IMAP4):
     """IMAP over *sock*, which is connected to *host*; encrypted from the first byte (RFC 8314) where *tls* is set."""
@@ -46,6 +49,8 @@ class Wire(imaplib.IMAP4):
 
     def read(self, size: int) -> bytes:
         """Exactly *size* bytes; fewer where the connection ended."""
+        if size > MAX_LITERAL:
+            raise self.abort("a literal without an end")
         data = bytearray(size)
         filled = min(size, len(self._buffer))
         data[:filled] = self._buffer[:filled]
@@ -80,18 +85,23 @@ class Wire(imaplib.IMAP4):
         poll.poll(seconds * 1000)
 
     def idle_for(self, seconds: float) -> None:
-        """One IDLE (RFC 2177): return when the server has news, or after *seconds*.
+        """One IDLE (RFC 2177): return when the server has news, or after *seconds*; at once where it has told of a new
+        mail since `response("EXISTS")` was last asked.
 
         Raises `abort` where the connection ended meanwhile: DONE is always answered.
         """
-        tag = self._command("IDLE")
-        # News may come before the server's go-ahead, for which imaplib answers None.
+        # Dovecot tells only what happens after it began to watch; NOOP, right before it, tells the rest. Both are sent
+        # together (RFC 3501, 5.5), so that no mail finds the time to come between them.
+        noop, idle = self._command("NOOP"), self._command("IDLE")
+        # For the server's go-ahead imaplib answers None.
         while self._get_response() is not None:
-            if self.tagged_commands[tag]:
+            if self.tagged_commands[idle]:
                 raise self.error("IDLE was refused")
-        self.pause(seconds)
+        if "EXISTS" not in self.untagged_responses:
+            self.pause(seconds)
         self.send(b"DONE\r\n")
-        self._command_complete("IDLE", tag)
+        self._command_complete("NOOP", noop)
+        self._command_complete("IDLE", idle)
 
     def shutdown(self) -> None:
         """Close the socket. Nothing is said to the server, which may be gone."""

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 
 class Proxy:
-    """Passes bytes between whoever connects to `port` and a server. `open` counts the connections."""
+    """Passes bytes between whoever connects to `port` and a server.
+
+    `open` counts the connections. *edit* sees each block that the server sends and says what becomes of it; where it
+    says `None`, the connection breaks there.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self.port = 0
         self.open = 0
         self.accepted = 0
+        self.edit: Callable[[bytes], bytes | None] = lambda block: block
+        self.sent = bytearray()
         self._server = (host, port)
         self._clients: set[asyncio.StreamWriter] = set()
         self._changed = asyncio.Condition()
 
     async def until(self, *, open: int) -> None:
         """Return when exactly *open* connections are open, as the client sees it."""
-        async with asyncio.timeout(10), self._changed:
-            await self._changed.wait_for(lambda: self.open == open)
+        await self._when(lambda: self.open == open)
+
+    async def until_sent(self, words: bytes) -> None:
+        """Return when a client has sent *words* since this was last asked."""
+        await self._when(lambda: words in self.sent)
+        self.sent.clear()
 
     def cut(self) -> None:
         """End every connection towards the client, as a server that goes down."""
@@ -34,8 +44,8 @@ class Proxy:
         await self._count(1)
         try:
             server_reader, server_writer = await asyncio.open_connection(*self._server)
-            up = asyncio.create_task(_copy(reader, server_writer))
-            down = asyncio.create_task(_copy(server_reader, writer))
+            up = asyncio.create_task(_copy(reader, server_writer, self._note))
+            down = asyncio.create_task(_copy(server_reader, writer, self._edit))
             await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
             for end, task in ((server_writer, up), (writer, down)):
                 end.close()
@@ -44,6 +54,19 @@ class Proxy:
         finally:
             self._clients.discard(writer)
             await self._count(-1)
+
+    async def _note(self, block: bytes) -> bytes:
+        async with self._changed:
+            self.sent += block
+            self._changed.notify_all()
+        return block
+
+    async def _edit(self, block: bytes) -> bytes | None:
+        return self.edit(block)
+
+    async def _when(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(true)
 
     async def _count(self, change: int) -> None:
         async with self._changed:
@@ -65,8 +88,10 @@ async def proxy(port: int, host: str = "127.0.0.1") -> AsyncIterator[Proxy]:
             await running.until(open=0)
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, edit: Callable[[bytes], Awaitable[bytes | None]]
+) -> None:
     with suppress(ConnectionError):
-        while block := await reader.read(64 * 1024):
+        while (block := await reader.read(64 * 1024)) and (block := await edit(block)):
             writer.write(block)
             await writer.drain()
