@@ -117,8 +117,8 @@ class Supervisor:
     async def __aenter__(self) -> Self:
         for status in self._left_out.values():
             log.error("source %s is left out: %s", status.source, status.cause)
-            self._desk.on_change(status)
             await self._desk.write(status)
+            self._desk.on_change(status)
         keepers = [*self._doors.values(), *self._connectors.values()]
         self._tasks = [asyncio.create_task(keeper.run(), name=f"source {keeper.name}") for keeper in keepers]
         return self
@@ -229,8 +229,8 @@ class _Keeper(ABC):
         status = Status(self.name, state, " ".join(cause.replace("\0", "").split())[:LONGEST_CAUSE], next_try=next_try)
         changed, self.status = status != self.status, status
         if changed:
-            self.desk.on_change(status)
             await self.write(status)
+            self.desk.on_change(status)
 
     async def listening(self) -> None:
         """It works, as far as can be seen."""
@@ -374,6 +374,7 @@ class _Listener(_Keeper):
         """Take what the connector hears and make it durable, in order, with a little of it under way."""
         slots = asyncio.Semaphore(AHEAD)
         heard: asyncio.Queue[Arrival | Exception] = asyncio.Queue()
+        ended = asyncio.Event()
 
         async def hear() -> None:
             try:
@@ -384,6 +385,7 @@ class _Listener(_Keeper):
                 heard.put_nowait(Unavailable("The connection ended."))
             except Exception as error:  # what was heard before it is committed first
                 heard.put_nowait(error)
+            ended.set()
             await _for_ever()
 
         async def commit() -> None:
@@ -393,6 +395,8 @@ class _Listener(_Keeper):
                     raise arrival
                 await self.listening()
                 await self._commit(arrival, lease)
+                if arrival.cursor is not None and not ended.is_set():  # else there is nobody to acknowledge it to
+                    await self._connector.committed(arrival.cursor)
                 slots.release()
 
         await _first(commit(), hear())
@@ -402,8 +406,6 @@ class _Listener(_Keeper):
         if arrival.items or cursor != self._cursor:
             await self.desk.ingest.record(self.name, arrival.items, live=arrival.live, cursor=cursor, epoch=lease.epoch)
             self._cursor = cursor
-        if cursor is not None:
-            await self._connector.committed(cursor)
 
     async def _measure(self) -> None:
         """Ask the provider now and then how far behind we are. That it can't say is news, and no reason to stop."""
