@@ -29,7 +29,7 @@ class Received:
         return message_from_bytes(self.raw, policy=policy.default)
 
 
-# No slots: aiosmtpd looks at every attribute of its handler, and Python 3.11.2 can't show `__weakref__` of a slotted one.
+# No slots: aiosmtpd reads every attribute of its handler, and Python 3.11.2 can't read a slotted one's `__weakref__`.
 @dataclass
 class MailSink:
     """A server on 127.0.0.1 that takes mail, and the mail it took."""
