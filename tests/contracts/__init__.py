@@ -3,4 +3,4 @@
 import pytest
 
 # The suites are imported, not collected; without this a failing assert in them would not say why.
-pytest.register_assert_rewrite("tests.contracts.connector", "tests.contracts.door")
+pytest.register_assert_rewrite("tests.contracts.connector", "tests.contracts.door", "tests.contracts.webhook")

@@ -5,8 +5,8 @@
     {"events": [{"key", "channel", "at", "facts", "id"?, "order"?, "conversation"?}, ...], "reply": {"status", ...}}
     {"unsupported": "<words of the reason>", "reply": {...}}
 
-`source.toml` in the same folder is the source they were made for, in the words of the config. A fact that is not known is
-left out, as is an order of 0. A request is received at `RECEIVED_AT`, which stands in for times that it does not tell.
+`source.toml` in the same folder is the source they were made for, in the words of the config. A fact that is not known
+is left out, as is an order of 0. A request is received at `RECEIVED_AT`, which stands in for times that it does not tell.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class WebhookContract(ABC):
         if not body:
             return
         middle = len(body) // 2
-        yield replace(delivery, body=body[:-1])
+        yield replace(delivery, body=body[:middle])
         yield replace(delivery, body=body[:-1] + bytes([body[-1] ^ 1]))
         yield replace(delivery, body=body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :])
         yield replace(delivery, body=b"")
