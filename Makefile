@@ -4,9 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 ARGS   ?=
 
-STATIC     := hub/web/static/app.js
-ASSETS     := $(shell find hub/web/assets -type f 2>/dev/null)
-CATALOGUES := $(patsubst %.po,%.mo,$(wildcard hub/web/locale/*/LC_MESSAGES/*.po))
+STATIC := hub/web/static/app.js
+ASSETS := $(shell find hub/web/assets -type f)
 
 .DEFAULT_GOAL := help
 .PHONY: help install run test check bench lock clean
@@ -14,7 +13,7 @@ CATALOGUES := $(patsubst %.po,%.mo,$(wildcard hub/web/locale/*/LC_MESSAGES/*.po)
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(VENV)/.installed $(STATIC) $(CATALOGUES) ## Build .venv with the hub command, and the web assets
+install: $(VENV)/.installed $(STATIC) ## Build .venv with the hub command, and the web assets
 
 run: install ## Start the hub with config.toml
 	$(VENV)/bin/hub serve $(ARGS)
@@ -43,7 +42,7 @@ lock: ## Resolve the newest versions that pyproject.toml and package.json allow
 EXPORT := --quiet --frozen --no-emit-project --no-annotate --no-header
 
 clean: ## Remove all that was built; data/ stays
-	rm -rf $(VENV) node_modules build dist hub/web/static .mypy_cache .ruff_cache .pytest_cache .hypothesis $(CATALOGUES)
+	rm -rf $(VENV) node_modules build dist hub/web/static .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find hub connectors adapters webhooks tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed: requirements.txt pyproject.toml
@@ -64,6 +63,3 @@ node_modules/.package-lock.json: package.json package-lock.json
 $(STATIC): node_modules/.package-lock.json $(ASSETS)
 	npm run --silent build
 	@touch $@
-
-%.mo: %.po $(VENV)/.installed
-	$(VENV)/bin/pybabel --quiet compile --input-file $< --output-file $@
