@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from hub.config import Config
+from hub.crm.directory import Directory
 from hub.ingest import Ingest
 from hub.live import Live, RedisLive
 from hub.mailroom import Mailroom
@@ -31,6 +32,7 @@ class Service:
     ingest: Ingest
     pops: Pops
     metrics: Metrics
+    directory: Directory
 
     @classmethod
     @asynccontextmanager
@@ -49,7 +51,8 @@ class Service:
             pops = Pops(store, live, unrecorded)
             ticking = asyncio.create_task(pops.run(), name="pops")
             stack.push_async_callback(_ended, ticking)
-            yield cls(config, store, live, ours, ingest, pops, metrics)
+            directory = Directory(store, live, config.region, ours.handles)
+            yield cls(config, store, live, ours, ingest, pops, metrics, directory)
 
 
 def ours_of(config: Config) -> Ours:

@@ -55,21 +55,22 @@ class Actor:
 HUB = Actor("hub", Authority.ADMIN, scope=Scope.ADMIN)
 
 
-def sees(actor: Actor) -> sa.ColumnElement[int]:
+def sees(actor: Actor, row: sa.FromClause = interactions) -> sa.ColumnElement[int]:
     """How much of the current `interactions` row *actor* may read, as SQL: 0 nothing, else a `Level.rank`.
 
-    Use it in the select list to redact (`redact`) and as `sees(actor) > 0` in the condition of every query.
+    Use it in the select list to redact (`hub.timeline.redacted`) and as `sees(actor) > 0` in the condition of every
+    query. *row* is the alias under which the query knows the table, where it has one.
     """
     everything = actor.authority in (Authority.ADMIN, Authority.MANAGER)
-    mine = sa.select(sa.func.max(copies.c.level)).where(copies.c.interaction_id == interactions.c.id)
+    mine = sa.select(sa.func.max(copies.c.level)).where(copies.c.interaction_id == row.c.id)
     if not everything:
         mine = mine.where(copies.c.audience.in_(("", actor.agent)))
     widest = sa.case(
-        (interactions.c.open_level == Level.ALL.rank, Level.ALL.rank),
-        else_=sa.func.coalesce(mine.scalar_subquery(), interactions.c.open_level),
+        (row.c.open_level == Level.ALL.rank, Level.ALL.rank),
+        else_=sa.func.coalesce(mine.scalar_subquery(), row.c.open_level),
     )
     if actor.authority is Authority.MARKETER:
-        public = interactions.c.channel.in_((Channel.SOCIAL, Channel.WEB, Channel.CALENDAR))
+        public = row.c.channel.in_((Channel.SOCIAL, Channel.WEB, Channel.CALENDAR))
         return sa.case((public, widest), (widest > 0, Level.METADATA.rank), else_=0)
     return widest
 

@@ -1,0 +1,1 @@
+"""The hub's face: pages, the JSON API, the webhooks of providers, and the live stream."""

@@ -1,0 +1,24 @@
+"""The JSON API under `/api/v1`."""
+
+from __future__ import annotations
+
+import orjson
+from aiohttp import web
+
+from hub.web.api import contacts, interactions, operations
+from hub.web.api.endpoint import Endpoint
+from hub.web.api.openapi import document
+
+ENDPOINTS: tuple[Endpoint, ...] = (*contacts.endpoints, *interactions.endpoints, *operations.endpoints)
+
+
+def add_routes(app: web.Application) -> None:
+    """Every endpoint, and the page that describes them all."""
+    for endpoint in ENDPOINTS:
+        app.router.add_route(endpoint.method, endpoint.path, endpoint.__call__)
+    described = orjson.dumps(document(ENDPOINTS))
+
+    async def openapi(request: web.Request) -> web.Response:
+        return web.Response(body=described, content_type="application/json")
+
+    app.router.add_get("/api/v1/openapi.json", openapi)
