@@ -45,7 +45,7 @@ _BEGINS_WITH_WORD = re.compile(r"(?:On|At|Le|Am|El|Il|Em|Op|Den|På|W dniu|Dnia|
 _BEGINS = re.compile(rf"{_BEGINS_WITH_WORD.pattern}|[^<@]{{0,30}}\d|在|于|於")
 _VERB = re.compile(rf"(?:^|[\s)>,\d\"'日])(?:{_WROTE})(?=$|[\s:：(])", re.IGNORECASE)
 _MAILBOX = re.compile(r"[<(\[]?\s?(?:mailto:)?[^\s<>()@]+@[^\s<>()@]+\.[^\s<>()@]+\s?[>)\]]?")
-_VERB_AT_END = re.compile(rf"(?:{_WROTE})\s?[:：]?$", re.IGNORECASE)
+_VERBS = tuple(verb.replace("\\", "") for verb in _WROTE.split("|"))
 
 _ORIGINAL = re.compile(
     r"\s*[-_=*—]{2,}\s*(?:"
@@ -78,7 +78,6 @@ _OTHER = _any(
     "发送时间|时间|日期|收件人|抄送|主题|傳送日期|寄件日期|發送時間|收件者|副本|主旨|主題|"
     "送信日時|日時|宛先|件名|보낸 날짜|날짜|받는 사람|받는사람|참조|제목"
 )
-_COLON = re.compile("[:：]")
 _HEADER_FROM = re.compile(rf"\s*\*{{0,2}}(?:{_FROM})\*{{0,2}}\s?[:：]", re.IGNORECASE)
 _HEADER_OTHER = re.compile(rf"\s*\*{{0,2}}(?:{_OTHER})\*{{0,2}}\s?[:：]", re.IGNORECASE)
 _RULE = re.compile(r"\s*(?:[_=—*]{3,}|-{5,})\s*$")
@@ -92,12 +91,14 @@ _CLOSING = re.compile(
     r"pozdrawiam|с уважением|atenciosamente|此致|此致敬礼|此致敬禮|祝好|顺颂商祺|順頌商祺)[\s,.!，。！]*$",
     re.IGNORECASE,
 )
+_LONGEST_CLOSING = 36
 _SIGNATURE_LINES = 8
 _SIGNATURE_LINE = 70
 _DEVICE = re.compile(
     r"\s{0,8}(?:"
     r"Sent (?:from|via|with|using) \S|Get Outlook for |Gesendet (?:von|mit|über) |Von meinem .{1,40} gesendet|"
-    r"Diese Nachricht wurde von meinem |Envoyé (?:à partir d|depuis |de mon |avec )|Enviado (?:desde |do |de |a partir d)|"
+    r"Diese Nachricht wurde von meinem |Envoyé (?:à partir d|depuis |de mon |avec )|"
+    r"Enviado (?:desde |do |de |a partir d)|"
     r"Inviato da |Verzonden (?:vanaf |met |via )|Verstuurd vanaf |Skickat från |Sendt fra |Lähetetty |"
     r"Wysłan[eoy] z |Отправлено (?:с |из |от )|Odesláno z |Küldve |iPhone'?umdan gönderildi|"
     r"(?:发自|發自|寄自|来自|來自)我的|(?:从|從).{1,20}(?:发送|發送|傳送|寄出)|.{1,20}から送信|"
@@ -146,12 +147,12 @@ def _kinds(lines: Sequence[str]) -> list[Kind]:
             kinds[begin : at + 1] = ["quote"] * (at + 1 - begin)
             current = "new"
             continue
-        if current == "new" and _DEVICE.match(line) and (not at or not lines[at - 1]):
+        if current == "new" and (not at or not lines[at - 1]) and _DEVICE.match(line):
             # A phone signs above what it quotes, and often quotes without a mark.
             kinds[at] = "signature"
             current = "new" if _marked_quote_follows(lines, at) else "quote"
             continue
-        if current == "new" and (_DASHES.match(line) or (_CLOSING.match(line) and _is_short(lines, at))):
+        if current == "new" and _begins_signature(lines, at):
             current = "signature"
         kinds[at] = current
     return kinds
@@ -164,8 +165,8 @@ def _opens_quote(lines: Sequence[str], at: int) -> bool:
         return True
     if line[-1] == ":" and _FORWARD_BEGINS.match(line):
         return True
-    colon = _COLON.search(line, 0, 24)
-    if not colon or not (_HEADER_FROM.match(line) or _HEADER_OTHER.match(line)):
+    label = line[:24]
+    if (":" not in label and "：" not in label) or not (_HEADER_FROM.match(line) or _HEADER_OTHER.match(line)):
         return False
     block: list[str] = []
     for other in lines[at : at + _HEADER_LINES]:
@@ -190,8 +191,8 @@ def _attribution(lines: Sequence[str], at: int) -> int | None:
     line = lines[at]
     if len(line) > _LONGEST_ATTRIBUTION:
         return None
-    said = _VERB_AT_END.search(line, max(0, len(line) - 24))
-    if line[-1] not in ":：" and not said:
+    said = line.rstrip(" :：").lower().endswith(_VERBS)
+    if not said and line[-1] not in ":：":
         return None
     found: int | None = None
     for begin in range(at, max(-1, at - _ATTRIBUTION_LINES), -1):
@@ -224,6 +225,13 @@ def _marked_quote_follows(lines: Sequence[str], at: int) -> bool:
         line and (line[0] == ">" or _opens_quote(lines, later) or _attribution(lines, later) is not None)
         for later, line in enumerate(lines[at + 1 : at + 12], at + 1)
     )
+
+
+def _begins_signature(lines: Sequence[str], at: int) -> bool:
+    line = lines[at]
+    if len(line) > _LONGEST_CLOSING:
+        return False
+    return bool(_DASHES.match(line) or (_CLOSING.match(line) and _is_short(lines, at)))
 
 
 def _is_short(lines: Sequence[str], at: int) -> bool:
