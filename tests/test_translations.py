@@ -66,7 +66,7 @@ def test_a_translation_fills_in_the_same_values(tag: str) -> None:
         (message.id, string)
         for message in _catalogue(tag)
         if message.id
-        for string in ([message.string] if isinstance(message.string, str) else message.string)
+        for string in ([message.string] if isinstance(message.string, str) else message.string or [""])
         # Of a sentence that counts, the form for many names every value; the form for one may leave the number out.
         if _values(string) != _values(message.id if isinstance(message.id, str) else message.id[-1])
     ]
