@@ -199,26 +199,25 @@ def _whole_first(facts: Sequence[Call], field: Callable[[Call], T | None]) -> T 
 def _state(facts: Sequence[Call], phones: Sequence[_Phone]) -> CallState | None:
     own = _furthest(call.state for call in facts)
     legs = [phone.leg for phone in phones]
-    reached = _furthest([own, *(CallState.ANSWERED if _took(leg) else leg.state for leg in legs)])
-    if own is CallState.ENDED:
-        return CallState.ENDED
+    taken = any(_took(leg) for leg in legs)
     done = bool(legs) and all(leg.state is CallState.ENDED for leg in legs)
-    how = any(_took(leg) for leg in legs) or any(call.outcome is not None for call in facts)
-    if done and (own is None or how):
+    if own is CallState.ENDED or (done and (own is None or taken or any(call.outcome is not None for call in facts))):
         return CallState.ENDED
+    if taken:
+        return CallState.ANSWERED
     # A phone that gave up leaves the call where it was: ringing, until the next one rings or the call ends.
-    return CallState.RINGING if reached is CallState.ENDED else reached
+    rang = any(leg.state is not None for leg in legs)
+    return _furthest((own, CallState.RINGING if rang else None))
 
 
 def _answered(facts: Sequence[Call], phones: Sequence[_Phone]) -> bool:
-    """Whether somebody took the call. A provider's bare "completed" is believed unless every phone is known to have
-    ended unanswered: Twilio says it of a call that only the voicemail took."""
+    """Whether somebody took the call. Of a call without phones a bare duration is believed to be talking time."""
     if any(_took(phone.leg) for phone in phones):
         return True
     if any(call.state is CallState.ANSWERED or call.answered_at is not None for call in facts):
         return True
-    in_vain = bool(phones) and all(phone.leg.outcome is not None for phone in phones)
-    return not in_vain and any(call.outcome is Outcome.COMPLETED for call in facts)
+    said = {call.outcome for call in facts}
+    return Outcome.COMPLETED in said or (not phones and said == {None} and any(call.duration for call in facts))
 
 
 def _outcome(facts: Sequence[Call], legs: Sequence[Leg], answered: bool, direction: Direction) -> Outcome:
@@ -229,10 +228,9 @@ def _outcome(facts: Sequence[Call], legs: Sequence[Leg], answered: bool, directi
         return Outcome.VOICEMAIL
     if direction is Direction.INBOUND:
         return Outcome.MISSED
-    why = [outcome for outcome in said if outcome not in _NO_REASON]
-    gave_up = sorted((leg for leg in legs if leg.outcome is not None), key=_ended_latest)
-    why = why or [leg.outcome for leg in gave_up if leg.outcome is not None]
-    return why[-1] if why else Outcome.NO_ANSWER
+    reasons = [*(leg.outcome for leg in sorted(legs, key=_ended_latest)), *said]
+    known = [reason for reason in reasons if reason is not None and reason not in _NO_REASON]
+    return known[-1] if known else Outcome.NO_ANSWER
 
 
 def _ended_latest(leg: Leg) -> tuple[float, str]:

@@ -138,8 +138,8 @@ def _leg(request: CallRequest, query: Mapping[str, str], us: Us, at: datetime) -
 
 
 def _parent(request: CallRequest, query: Mapping[str, str], us: Us, at: datetime) -> Call:
-    """A call that reached Twilio. That Twilio runs TwiML for it (`in-progress`) is no person's answer, and its
-    `completed` may have been the voicemail's: what the phones say decides."""
+    """A call that reached Twilio. That Twilio runs TwiML for it (`in-progress`) is no person's answer, and `completed`
+    is said of a call that only the voicemail took, or nobody: what the phones say decides."""
     caller, called = us.handle(request.caller), us.handle(request.called)
     line = us.handle(_number(query, "line")) or next((each for each in (called, caller) if each in us.lines), "")
     state, outcome = _fate(request.status)
@@ -149,7 +149,7 @@ def _parent(request: CallRequest, query: Mapping[str, str], us: Us, at: datetime
         legs = (
             Leg(id=request.dialled_sid, state=CallState.ENDED, ended_at=at, outcome=_OUTCOMES[request.dialled_status]),
         )
-        duration, outcome = request.dialled_duration, None
+        duration = request.dialled_duration
     return Call(
         participants=_between(caller, called, request.caller_name) if request.caller is not None else None,
         # A number that Twilio takes calls for is ours, even where the config does not say so.
@@ -158,7 +158,7 @@ def _parent(request: CallRequest, query: Mapping[str, str], us: Us, at: datetime
         started_at=at if state in _BEGINS else None,
         ended_at=at if state is CallState.ENDED else None,
         duration=duration,
-        outcome=outcome,
+        outcome=None if outcome is Outcome.COMPLETED else outcome,
         legs=legs,
     )
 

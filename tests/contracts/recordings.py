@@ -6,7 +6,7 @@
     {"unsupported": "<words of the reason>", "reply": {...}}
 
 `source.toml` in the same folder is the source they were made for, in the words of the config. A fact that is not known
-is left out, as is an order of 0. A request is received at `RECEIVED_AT`, which stands in for times that it does not tell.
+is left out, as is an order of 0. Requests are received at `RECEIVED_AT`, which stands in for times they do not tell.
 """
 
 from __future__ import annotations
