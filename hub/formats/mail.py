@@ -13,14 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from hub.formats import charsets, headers, html, mime
+from hub.formats.errors import Unreadable
 from hub.formats.headers import Address
 from hub.formats.mime import Part
 
 __all__ = ["Address", "Attachment", "Body", "Mail", "Unreadable", "attachment", "body", "parse"]
-
-
-class Unreadable(ValueError):
-    """These bytes are no mail: empty, binary, or without a single header. The text says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
