@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -10,6 +9,7 @@ import hub
 from connectors.calls.normalise import Desk, event
 from connectors.calls.settings import CallsSettings
 from hub import Delivery, Event, Forged, Setup
+from hub.formats.signing import equal
 
 
 class Webhook(hub.Webhook):
@@ -21,7 +21,7 @@ class Webhook(hub.Webhook):
     undetectable: ClassVar[frozenset[str]] = frozenset({"altered", "stale", "unreadable"})
 
     def __init__(self, settings: CallsSettings, setup: Setup) -> None:
-        self._token = settings.token.get_secret_value().encode()
+        self._token = settings.token.get_secret_value()
         self._desk = Desk.of(setup)
 
     def verify(self, delivery: Delivery) -> None:
@@ -29,7 +29,7 @@ class Webhook(hub.Webhook):
         scheme, _, token = delivery.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise Forged("The request has no Authorization: Bearer header.")
-        if not hmac.compare_digest(token.strip().encode("utf-8", "surrogateescape"), self._token):
+        if not equal(self._token, token.strip()):
             raise Forged("The bearer token is not this source's token.")
 
     def parse(self, delivery: Delivery) -> Sequence[Event]:

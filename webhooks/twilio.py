@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -11,6 +10,7 @@ from connectors.twilio.normalise import Us, events
 from connectors.twilio.settings import TwilioSettings
 from connectors.twilio.signature import body_form, form, is_json, named_key, signature, signed_parameters, signed_urls
 from hub import Delivery, Event, Forged, Malformed, Reply, Setup, Unsupported
+from hub.formats.signing import Digest, equal
 
 _XML = "text/xml"
 _NOTHING = b"<Response/>"
@@ -34,20 +34,13 @@ class Webhook(hub.Webhook):
 
     def verify(self, delivery: Delivery) -> None:
         """The signature covers the public URL with its query, and the whole form. It has no time."""
-        claimed = delivery.headers.get("x-twilio-signature", "").encode("utf-8", "surrogateescape")
+        claimed = delivery.headers.get("x-twilio-signature")
         if not claimed:
             raise Forged("The request has no X-Twilio-Signature.")
-        secret, digest = self._token, "sha1"
-        if header := delivery.headers.get("x-twilio-webhooks-signature-settings"):
-            key, digest = named_key(header)
-            if key not in self._keys:
-                raise Forged("The request is signed with a shared key that signing_keys does not hold.")
-            secret = self._keys[key]
+        secret, algorithm = self._key(delivery)
         parameters = signed_parameters(delivery)
-        for url in signed_urls(delivery.url):
-            if hmac.compare_digest(signature(url, parameters, secret, digest), claimed):
-                return
-        raise Forged("The signature does not match: check auth_token, and that public_url is what Twilio calls.")
+        if not any(equal(signature(url, parameters, secret, algorithm), claimed) for url in signed_urls(delivery.url)):
+            raise Forged("The signature does not match: check auth_token, and that public_url is what Twilio calls.")
 
     def parse(self, delivery: Delivery) -> Sequence[Event]:
         """Calls on `twilio:<CallSid of the parent>`, text messages on `twilio:<MessageSid>`."""
@@ -70,6 +63,16 @@ class Webhook(hub.Webhook):
         if fields.get("CallStatus") == "ringing" and fields.get("Direction") == "inbound":
             return Reply(200, self._twiml, _XML)
         return Reply(200, _NOTHING, _XML)
+
+    def _key(self, delivery: Delivery) -> tuple[bytes, Digest]:
+        """The secret that *delivery* claims to be signed with: the auth token's, unless it names a shared key."""
+        header = delivery.headers.get("x-twilio-webhooks-signature-settings")
+        if not header:
+            return self._token, "sha1"
+        key, algorithm = named_key(header)
+        if key not in self._keys:
+            raise Forged("The request is signed with a shared key that signing_keys does not hold.")
+        return self._keys[key], algorithm
 
 
 def _parameters(delivery: Delivery) -> tuple[dict[str, str], dict[str, str]]:

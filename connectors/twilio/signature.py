@@ -6,15 +6,14 @@ URL, rebuilt from its parts, before it compares the first. The tests hold this m
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from base64 import b64encode
 from collections.abc import Iterator
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from hub import Delivery, Forged, Malformed
+from hub.formats.digest import digest
+from hub.formats.signing import Digest, equal, hmac_base64
 
-_DIGESTS = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
+_DIGESTS: dict[str, Digest] = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
 
 
 def form(data: str) -> list[tuple[str, str]]:
@@ -43,10 +42,9 @@ def is_json(delivery: Delivery) -> bool:
     return delivery.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
-def signature(url: str, parameters: str, secret: bytes, digest: str) -> bytes:
+def signature(url: str, parameters: str, secret: bytes, algorithm: Digest) -> str:
     """The signature of a request for *url* with *parameters* (see `signed_parameters`), as the header has it."""
-    text = (url + parameters).encode("utf-8", "surrogateescape")
-    return b64encode(hmac.digest(secret, text, digest))
+    return hmac_base64(secret, (url + parameters).encode("utf-8", "surrogateescape"), algorithm)
 
 
 def signed_parameters(delivery: Delivery) -> str:
@@ -54,7 +52,7 @@ def signed_parameters(delivery: Delivery) -> str:
     has none and must have the hash that the URL names. Raises `Forged`, or `Malformed` for a body that is no form."""
     if is_json(delivery):
         named = parse_qs(urlsplit(delivery.url).query).get("bodySHA256", [""])[0]
-        if not hmac.compare_digest(hashlib.sha256(delivery.body).hexdigest().encode(), named.lower().encode()):
+        if not equal(digest(delivery.body), named.lower()):
             raise Forged("The body is not the one whose hash (bodySHA256) the signed URL names.")
         return ""
     if delivery.method == "GET" or not delivery.body:
@@ -75,12 +73,11 @@ def signed_urls(url: str) -> Iterator[str]:
         yield f"{scheme}://{host}:{443 if scheme == 'https' else 80}{slash}{path}"
 
 
-def named_key(header: str) -> tuple[str, str]:
+def named_key(header: str) -> tuple[str, Digest]:
     """The key's id and the digest that `X-Twilio-Webhooks-Signature-Settings: key=<id>,algorithm=HMAC_SHA256` names.
     Raises `Forged` for an algorithm that nobody here knows."""
     named = {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in header.split(","))}
-    algorithm = named.get("algorithm") or "HMAC_SHA1"
-    digest = _DIGESTS.get(algorithm.upper())
-    if digest is None:
+    algorithm = _DIGESTS.get((named.get("algorithm") or "HMAC_SHA1").upper())
+    if algorithm is None:
         raise Forged("The signature names an algorithm that is not known here.")
-    return named.get("key", ""), digest
+    return named.get("key", ""), algorithm
