@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hub import config_values as values
 from hub import registry
-from hub.contracts import Connector, Door, Settings, Setup, Webhook
+from hub.contracts import Connector, Door, Misconfigured, Settings, Setup, Webhook
 from hub.references import Secrets, is_reference
 from hub.vocabulary import Agent
 
@@ -167,6 +167,16 @@ class Config:
     def webhook_url(self, source: str) -> str:
         """Where the provider of *source* reaches us, and what it signs."""
         return f"{self.public_url}/webhooks/{source}"
+
+    def built(self) -> tuple[dict[str, Plugins], tuple[Problem, ...]]:
+        """The plug-ins of every source, and what is wrong: the file's problems and what plug-ins say of theirs."""
+        plugins, problems = {}, list(self.problems)
+        for name in self.sources:
+            try:
+                plugins[name] = self.plugins(name)
+            except Misconfigured as verdict:
+                problems.append(Problem(f"sources.{name}", str(verdict), source=name))
+        return plugins, tuple(problems)
 
     def plugins(self, source: str) -> Plugins:
         """The plug-ins of *source*, newly built. Raises what their constructors raise (`Misconfigured`)."""

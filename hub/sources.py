@@ -7,9 +7,11 @@ Functions take a connection and run inside somebody's transaction.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -17,6 +19,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.store.schema import sources
 from hub.vocabulary import Freshness
+
+if TYPE_CHECKING:
+    from hub.control import Progress
+    from hub.service import Service
 
 
 class State(StrEnum):
@@ -120,3 +126,17 @@ def _make(conn: Connection, name: str) -> None:
     """A row for *name*, where there is none yet."""
     insert = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
     conn.execute(insert(sources).values(name=name).on_conflict_do_nothing())
+
+
+def listed(conn: Connection) -> list[dict[str, Any]]:
+    """What the store knows of every source, as JSON can say it."""
+    rows = conn.execute(sa.select(sources).order_by(sources.c.name))
+    return [
+        {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row._mapping.items()}
+        for row in rows
+    ]
+
+
+async def list_operation(service: Service, args: Mapping[str, Any], progress: Progress) -> list[dict[str, Any]]:
+    """`sources`: {} → what the store knows of every source (`hub.control`)."""
+    return await service.store.read(listed)

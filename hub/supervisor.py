@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 AHEAD = 2
 """Arrivals a connector may be ahead of what is durable."""
 
+KNOCK_SECONDS = 0.02
+
 LONGEST_CAUSE = 500
 """Characters of a cause that are kept: some servers answer with a whole page."""
 
@@ -292,17 +294,9 @@ class _DoorKeeper(_Keeper):
         await self.desk.ingest.record(self.name, items)
 
     async def _knock(self) -> None:
-        """A door has no way to say that it is open: knock until it is."""
-        while True:
-            host, port = self._door.address
-            try:
-                _, writer = await asyncio.open_connection(host, port)
-            except OSError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                await self.listening()
-                await _for_ever()
+        await opened(self._door)
+        await self.listening()
+        await _for_ever()
 
 
 class _Listener(_Keeper):
@@ -428,6 +422,17 @@ class _Listener(_Keeper):
         if why != self._unmeasured:
             self._unmeasured = why
             log.warning("source %s: how far it is behind cannot be measured: %s", self.name, why, exc_info=bug)
+
+
+async def opened(door: Door) -> None:
+    """Return once somebody answers at *door*, which has no way to say that it is open."""
+    while True:
+        await asyncio.sleep(KNOCK_SECONDS)  # first, so that a port that somebody else has is refused to us before
+        host, port = door.address
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
+            return
 
 
 async def _first(*parts: Coroutine[Any, Any, None]) -> None:
