@@ -30,4 +30,4 @@ def _hmac(key: str | bytes, message: bytes, digest: Digest) -> bytes:
 
 
 def _bytes(value: str | bytes) -> bytes:
-    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value

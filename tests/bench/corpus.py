@@ -25,11 +25,11 @@ PEOPLE: tuple[tuple[str, str], ...] = (
 )
 """Name and address of those who write to each other where the caller names nobody."""
 
-_WORDS = (
-    "quote order delivery invoice meeting tomorrow price please thank you customer contract license server Monday "
-    "regards attached find the of and to in we will be with on for that this have from your our machine part pump "
-    "Angebot Lieferung Rechnung Gruß freundlichen Müller Straße Termin bitte geprüft Stück größer prüfen für über"
-).split()
+_WORDS = """
+    quote order delivery invoice meeting tomorrow price please thank you customer contract license server Monday
+    regards attached find the of and to in we will be with on for that this have from your our machine part pump
+    Angebot Lieferung Rechnung Gruß freundlichen Müller Straße Termin bitte geprüft Stück größer prüfen für über
+"""
 _CHINESE = "您好请查收附件中的报价单我们下周一可以交货如有问题请随时联系谢谢合同价格订单数量发票客户会议时间地点确认"
 _START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
@@ -83,7 +83,11 @@ def _head(
         *([f"Cc: {_mailbox(*others[2])}"] if others[2:] else []),
         f"Subject: {'Re: ' if parent else ''}{_header(subject)}",
         f"Message-ID: {message_id}",
-        *([f"In-Reply-To: {parent[0].split()[-1]}", "References: " + parent[0].replace(" ", "\r\n ")] if parent else []),
+        *(
+            [f"In-Reply-To: {parent[0].split()[-1]}", "References: " + parent[0].replace(" ", "\r\n ")]
+            if parent
+            else []
+        ),
         "User-Agent: Mozilla Thunderbird",
         "Content-Language: en-US",
         "X-Spam-Status: No, score=-2.1 required=5.0 tests=BAYES_00,DKIM_SIGNED,DKIM_VALID,SPF_PASS autolearn=ham",
@@ -92,10 +96,16 @@ def _head(
     return "\r\n".join(lines).encode() + b"\r\n"
 
 
+def _thread(references: str) -> tuple[str, str]:
+    return f"In-Reply-To: {references.split()[-1]}", "References: " + references.replace(" ", "\r\n ")
+
+
 def _plain(draw: random.Random, chinese: bool, size: int) -> bytes:
     text = _text(draw, chinese, size)
     if chinese and draw.random() < 0.3:
-        return b"Content-Type: text/plain; charset=gb2312\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + text.encode("gbk")
+        return b"Content-Type: text/plain; charset=gb2312\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + text.encode(
+            "gbk"
+        )
     if chinese:
         encoded = base64.encodebytes(text.encode()).replace(b"\n", b"\r\n")
         return b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n" + encoded
@@ -172,7 +182,7 @@ def _text(draw: random.Random, chinese: bool, size: int) -> str:
 def _sentence(draw: random.Random, chinese: bool, words: int) -> str:
     if chinese:
         return "".join(draw.choices(_CHINESE, k=words * 2)) + "。"
-    return " ".join(draw.choices(_WORDS, k=words)).capitalize() + "."
+    return " ".join(draw.choices(_WORDS.split(), k=words)).capitalize() + "."
 
 
 def _header(text: str) -> str:
