@@ -71,6 +71,7 @@ class Control:
         self._operations = operations() if table is None else table
         self._path = socket_path(service.config)
         self._server: asyncio.Server | None = None
+        self._visits: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Control:
         if self._path is not None:
@@ -81,33 +82,49 @@ class Control:
         if self._server is not None and self._path is not None:
             self._path.unlink(missing_ok=True)
             self._server.close()
+            for visit in self._visits:
+                visit.cancel()
+            await asyncio.gather(*self._visits, return_exceptions=True)
 
     async def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visit = asyncio.current_task()
+        assert visit is not None
+        self._visits.add(visit)
+        visit.add_done_callback(self._visits.discard)
+        try:
+            await self._visit(reader, writer)
+        except (OSError, KeyError, orjson.JSONDecodeError) as error:
+            log.warning("a command's question was not understood, or it left: %s", type(error).__name__)
+        except asyncio.CancelledError:  # asyncio's streams would report it as an error
+            log.info("the hub stops before a command's operation is done")
+        finally:
+            writer.close()
+
+    async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one question, unless who asked it hangs up before."""
+
         async def progress(news: Mapping[str, Any]) -> None:
             await _send(writer, {"progress": news})
 
-        work = hung_up = None
+        line = await reader.readline()
+        if not line:  # somebody asked only whether we are here
+            return
+        question = orjson.loads(line)
+        work = asyncio.create_task(self._answer(question["operation"], question["args"], progress))
+        hung_up = asyncio.create_task(reader.read())
         try:
-            line = await reader.readline()
-            if not line:  # somebody asked only whether we are here
-                return
-            question = orjson.loads(line)
-            operation = self._operations[question["operation"]]
-            work = asyncio.create_task(self._answer(operation, question["args"], progress))
-            hung_up = asyncio.create_task(reader.read())
             done, _ = await asyncio.wait((work, hung_up), return_when=asyncio.FIRST_COMPLETED)
             if work in done:
                 await _send(writer, work.result())
-        except (OSError, KeyError, orjson.JSONDecodeError) as error:
-            log.warning("a command's question was not understood, or it left: %s", type(error).__name__)
         finally:
-            for task in (work, hung_up):
-                if task is not None:
-                    task.cancel()
-                    await asyncio.gather(task, return_exceptions=True)
-            writer.close()
+            work.cancel()
+            hung_up.cancel()
+            await asyncio.gather(work, hung_up, return_exceptions=True)
 
-    async def _answer(self, operation: Operation, args: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    async def _answer(self, name: str, args: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+        operation = self._operations.get(name)
+        if operation is None:
+            return {"error": f"The running hub is of another version: it cannot do {name}. Restart it."}
         try:
             return {"result": await operation(self._service, args, progress)}
         except KNOWN as error:
@@ -123,7 +140,7 @@ async def answers(config: Config) -> bool:
     if path is not None:
         with contextlib.suppress(OSError):
             _, writer = await asyncio.open_unix_connection(path)
-            writer.close()
+            await _close(writer)
             return True
     return False
 
@@ -177,13 +194,19 @@ async def _ask(
     except ConnectionError as error:
         raise Failure("The running hub went away. Try again.") from error
     finally:
-        writer.close()
+        await _close(writer)
     raise Failure("The running hub stopped before it was done. Try again.")
 
 
 async def _send(writer: asyncio.StreamWriter, document: Mapping[str, Any]) -> None:
     writer.write(orjson.dumps(document) + b"\n")
     await writer.drain()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 def _bound(path: Path) -> socket.socket:

@@ -432,6 +432,7 @@ async def opened(door: Door) -> None:
         with suppress(OSError):
             _, writer = await asyncio.open_connection(host, port)
             writer.close()
+            await writer.wait_closed()
             return
 
 

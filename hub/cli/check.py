@@ -7,6 +7,7 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ from hub.vocabulary import Freshness, Item
 
 SECONDS = 30.0
 """How long one source may take to answer."""
+
+FAULT = "has a fault of its own ({}). Run `hub serve` with HUB_DEBUG=1 to see where, and tell whoever made it."
 
 
 @dataclass(slots=True)
@@ -114,6 +117,8 @@ async def _connector(connector: Connector, cursor: str | None, report: Report) -
         report.wrong.append(str(verdict))
     except TimeoutError:
         report.wrong.append(f"did not answer within {SECONDS:.0f} seconds. Look at the network between.")
+    except Exception as error:
+        report.wrong.append(FAULT.format(type(error).__name__))
     else:
         report.good.append(f"answers, {_lag(fresh)}")
 
@@ -133,7 +138,7 @@ async def _door(door: Door, report: Report, runs: bool) -> None:
     if isinstance(ended, Verdict):
         report.wrong.append(str(ended))
     elif serving in done:
-        report.wrong.append(f"stopped at once ({type(ended).__name__}). Set HUB_DEBUG=1 and run `hub serve`.")
+        report.wrong.append(FAULT.format(type(ended).__name__))
     elif knocking in done:
         report.good.append(f"can listen on {host}:{port}")
     else:
@@ -148,6 +153,8 @@ async def _knock(door: Door, report: Report) -> None:
         report.wrong.append(f"the hub is running and does not listen on {host}:{port}. Restart it.")
     else:
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
         report.good.append(f"listens on {host}:{port}")
 
 
