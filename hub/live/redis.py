@@ -42,9 +42,11 @@ class RedisLive(Live):
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        pending = set(self._tasks)
+        while pending:  # a cancellation that meets an answer of redis is swallowed by its client, so it is repeated
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=0.1)
         await self._redis.aclose()
         await super().__aexit__(*exc)
 
