@@ -68,12 +68,17 @@ class Webhook(hub.Webhook):
 """
 
 
-def install(folder: Path, monkeypatch: pytest.MonkeyPatch, points: str, **modules: str) -> None:
-    """Put *modules* (name to source) and a distribution with the entry *points* on the path, until the test ends."""
+def distribution(folder: Path, points: str, **modules: str) -> None:
+    """Write *modules* (name to source) into *folder*, and about them a distribution with the entry *points*."""
     for name, source in modules.items():
         (folder / f"{name}.py").write_text(source)
     about = folder / "acme-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text(dedent(points))
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, points: str, **modules: str) -> None:
+    """Put such a distribution on the path, until the test ends."""
+    distribution(folder, points, **modules)
     monkeypatch.syspath_prepend(str(folder))
