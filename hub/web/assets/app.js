@@ -1,1 +1,13 @@
-import "htmx.org";
+// What every page runs. Each module finds its own elements and does nothing where there are none.
+import htmx from "htmx.org";
+import "./ago.js";
+import "./parts.js";
+import "./keys.js";
+import "./palette.js";
+import "./timeline.js";
+import "./inbox.js";
+import "./settings.js";
+import "./pop.js";
+import "./news.js";
+
+window.htmx = htmx;

@@ -1,0 +1,48 @@
+"""The pages: what people see and do in a browser. `add_routes` is all that the application needs to know."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hub.web.keys import ERROR_PAGE
+from hub.web.pages import calls, contacts, inbox, interactions, login, now, pops, search, settings, sources
+from hub.web.pages.frame import FRAME, Frame
+
+
+def add_routes(app: web.Application) -> None:
+    """Every page and every part of one. Ids are digits, so that anything else is a 404."""
+    app[FRAME] = Frame()
+    app[ERROR_PAGE] = login.problem
+    router = app.router
+    router.add_get("/", now.now)
+    router.add_get("/search", search.search)
+    router.add_get("/inbox", inbox.inbox)
+    router.add_get(r"/inbox/{id:\d{1,19}}", inbox.conversation)
+    router.add_get("/contacts", contacts.people)
+    router.add_post("/contacts", contacts.create)
+    router.add_get("/contacts/new", contacts.new)
+    router.add_get("/contacts/choose", contacts.choose)
+    router.add_get(r"/contacts/{id:\d{1,19}}", contacts.contact)
+    router.add_post(r"/contacts/{id:\d{1,19}}", contacts.change)
+    router.add_get(r"/contacts/{id:\d{1,19}}/edit", contacts.edit)
+    router.add_post(r"/contacts/{id:\d{1,19}}/link", contacts.link)
+    router.add_post(r"/contacts/{id:\d{1,19}}/unlink", contacts.unlink)
+    router.add_get(r"/contacts/{id:\d{1,19}}/timeline", contacts.contact_timeline)
+    router.add_get(r"/interactions/{id:\d{1,19}}", interactions.unfolded)
+    router.add_get(r"/interactions/{id:\d{1,19}}/body", interactions.body)
+    router.add_get(r"/interactions/{id:\d{1,19}}/files/{index:\d{1,4}}", interactions.file)
+    router.add_post(r"/interactions/{id:\d{1,19}}/notes", interactions.note)
+    router.add_post(r"/interactions/{id:\d{1,19}}/was", interactions.was)
+    router.add_get(r"/pops/{id:\d{1,19}}/card", pops.card)
+    router.add_post(r"/pops/{id:\d{1,19}}/who", pops.who)
+    router.add_post(r"/pops/{id:\d{1,19}}/dismiss", pops.dismiss)
+    router.add_get("/calls", calls.calls)
+    router.add_get("/sources", sources.all_sources)
+    router.add_get(r"/quarantine/{id:\d{1,19}}", sources.show_held)
+    router.add_post(r"/quarantine/{id:\d{1,19}}/replay", sources.replay)
+    router.add_get("/settings", settings.settings)
+    router.add_post("/settings", settings.save)
+    router.add_post("/settings/end-session", settings.end_session)
+    router.add_post("/settings/end-others", settings.end_others)
+    router.add_get("/login", login.login)
+    router.add_get("/setup/{token}", login.setup)

@@ -1,0 +1,75 @@
+"""Now: what rings, what waits, who is not known yet, and which sources need somebody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from hub.formats.handles import display
+from hub.web.i18n import Reader
+from hub.web.keys import SERVICE
+from hub.web.pages import conversations, frame, words
+from hub.web.pages.conversations import Conversation, Filter
+from hub.web.pages.inbox import Row, rows
+from hub.web.pages.sources import RED, Source, listed
+
+SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """An address nobody knows yet: what it did last, and who it may be."""
+
+    handle: str
+    shown: str
+    place: str
+    said: str
+    row: Row
+    candidates: tuple[tuple[int, str, str], ...]
+
+
+async def now(request: web.Request) -> web.Response:
+    """The first page of the day."""
+    who, agents, speaks = frame.actor(request), frame.agents(request), frame.reader(request)
+
+    def work(conn: Connection) -> tuple[list[Conversation], list[Conversation], list[Source]]:
+        waits = conversations.listing(conn, who, agents, Filter(waiting=True), SHOWN + 1)
+        unknown = conversations.listing(conn, who, agents, Filter(unknown=True), SHOWN * 3)
+        since = speaks.now - timedelta(days=30)
+        fresh = [each for each in unknown if each.at > since]
+        return waits, fresh, listed(conn, request.app[SERVICE].config, speaks)
+
+    waits, unknown, found = await frame.read(request, work)
+    red = [source for source in found if source.state in RED]
+    return await frame.page(
+        request,
+        "now.html",
+        "now",
+        reader=speaks,
+        waits=rows(speaks, waits[:SHOWN], agents),
+        more=len(waits) > SHOWN,
+        strangers=strangers(speaks, unknown, rows(speaks, unknown, agents))[:SHOWN],
+        red=red,
+        none=not found,
+    )
+
+
+def strangers(speaks: Reader, found: list[Conversation], shown: list[Row]) -> list[Stranger]:
+    """The addresses behind *found*, each once, the latest first; machines that write to everybody are left out."""
+    seen: dict[str, Stranger] = {}
+    for conversation, row in zip(found, shown, strict=True):
+        party = conversation.parties.outside
+        if party is None or not party.handle or party.handle in seen or row.automatic:
+            continue
+        seen[party.handle] = Stranger(
+            party.handle,
+            display(party.handle),
+            words.place(speaks, party.handle),
+            party.said,
+            row,
+            tuple((each.contact_id, each.name, each.company) for each in party.match.candidates[:3]),
+        )
+    return list(seen.values())

@@ -1,0 +1,68 @@
+"""The rail: where one can go, and what waits there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from hub.privacy.visibility import Actor
+from hub.store.schema import sources
+from hub.web.i18n import Reader
+from hub.web.pages import conversations
+
+SHOWN = 99
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """*waits* conversations wait for an answer, *red* sources need somebody."""
+
+    waits: int
+    red: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A place in the rail. *key* is pressed after `g`."""
+
+    name: str
+    href: str
+    word: str
+    icon: str
+    key: str
+    here: bool
+    last: bool = False
+    waits: str = ""
+    waits_words: str = ""
+    red: str = ""
+    red_words: str = ""
+
+
+def counts(conn: Connection, actor: Actor, now: datetime) -> Counts:
+    """What waits now for *actor*."""
+    red = conn.execute(
+        sa.select(sa.func.count()).select_from(sources).where(sources.c.state.in_(("rejected", "misconfigured")))
+    ).scalar_one()
+    return Counts(conversations.waiting(conn, actor, now - timedelta(days=30), SHOWN + 1), red)
+
+
+def items(reader: Reader, here: str, counts: Counts, *, admin: bool) -> list[Item]:
+    """The places, in order."""
+    t = reader.gettext
+    waits = f"{SHOWN}+" if counts.waits > SHOWN else str(counts.waits or "")
+    return [
+        Item("now", "/", t("Now"), "now", "n", here == "now"),
+        Item(
+            "inbox", "/inbox", t("Inbox"), "inbox", "i", here == "inbox",
+            waits=waits, waits_words=reader.ngettext("waits for an answer", "wait for an answer", counts.waits),
+        ),
+        Item("people", "/contacts", t("People"), "people", "p", here == "people"),
+        Item("calls", "/calls", t("Calls"), "calls", "c", here == "calls"),
+        Item(
+            "sources", "/sources", t("Sources"), "sources", "s", here == "sources", last=True,
+            red=str(counts.red or ""), red_words=reader.ngettext("needs you", "need you", counts.red),
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,276 @@
+"""A lamp maker in Berlin with a week of mails and calls behind it: what the pages are looked at with.
+
+Everybody in it is invented. Times count back from *now*, so that a page always shows today, yesterday and last week.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+from sqlalchemy import Connection
+
+from hub import Call, CallState, Channel, Copy, Direction, Event, Leg, Outcome, Participant, RawMail, Role, Unreadable
+from hub import sources as states
+from hub.crm.records import Draft, Strength
+from hub.privacy.visibility import HUB
+from hub.service import Service
+from hub.sources import State
+from hub.store.schema import cases, contacts, deals, orders
+from hub.vocabulary import Freshness
+
+TOML = """
+[hub]
+store = "{store}"
+region = "DE"
+timezone = "Europe/Berlin"
+
+[sources.front-desk]
+provider = "calls"
+ours = ["tel:+4930123450"]
+rings = ["ada", "ben"]
+token = "env:PBX_TOKEN"
+
+[sources.sales-mail]
+provider = "imap"
+ours = ["mailto:sales@lumen.example"]
+host = "imap.lumen.example"
+username = "sales@lumen.example"
+password = "env:PBX_TOKEN"
+
+[sources.support-mail]
+provider = "imap"
+ours = ["mailto:support@lumen.example"]
+host = "imap.lumen.example"
+username = "support@lumen.example"
+password = "env:PBX_TOKEN"
+
+[sources.dropbox]
+provider = "smtp"
+listen = "127.0.0.1:0"
+
+[agents.ada]
+name = "Ada Brandt"
+handles = ["mailto:ada@lumen.example", "tel:+4930123451"]
+extensions = ["front-desk/21"]
+
+[agents.ben]
+name = "Ben Okafor"
+handles = ["mailto:ben@lumen.example", "tel:+4930123452"]
+extensions = ["front-desk/22"]
+"""
+
+LINE = "tel:+4930123450"
+LI_NA = "tel:+8675586012345"
+LI_NA_MAIL = "mailto:li.na@guangpu.example"
+MARTHA = "tel:+493012398765"
+UNKNOWN = "tel:+4940334455667"
+SHARED = "tel:+493055512300"
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The ids of those whom tests ask for."""
+
+    li_na: int
+    martha: int
+    jonas: int
+
+
+async def fill(service: Service, now: datetime) -> People:
+    """Fill an empty hub."""
+    directory = service.directory
+
+    async def person(name: str, company: str, title: str, *handles: str, owner: str = "", notes: str = "") -> int:
+        known = tuple((handle, Strength.PERSONAL) for handle in handles)
+        draft = Draft(name=name, company=company, title=title, owner=owner, notes=notes, handles=known)
+        return (await directory.create(HUB, draft)).id
+
+    li_na = await person(
+        "李娜", "光谱照明（深圳）", "采购经理", LI_NA_MAIL, LI_NA, "tel:+8613800138000", owner="ada",
+        notes="Prefers mail before 10:00 our time. Samples go by DHL, never by post.",
+    )  # fmt: skip
+    martha = await person(
+        "Martha Vogel", "Vogel & Söhne Architekten", "Partner", "mailto:m.vogel@vogel.example", MARTHA, owner="ada"
+    )
+    jonas = await person("Jonas Petersen", "Kontor Nord", "Facility Manager", "mailto:jp@kontor-nord.example")
+    await person("Sofia Rossi", "Rossi Interni", "Titolare", "mailto:sofia@rossi.example", "tel:+390255501234")
+    await person("陳怡君", "台北設計", "設計總監", "mailto:yichun@taipei-design.example", "tel:+886223456789", owner="ben")
+    await person("Wang Xiaoming", "Brightway Trading", "Sales", "mailto:wxm@brightway.example", "tel:+85221234567")
+    await person("Éloïse Garnier", "Atelier Garnier", "", "mailto:eloise@garnier.example", "tel:+33142345678")
+    await person("Tomasz Nowak", "Hotel Bristol", "Technical Manager", "mailto:t.nowak@bristol.example")
+    for name in ("Anna Krüger", "Peter Krüger"):
+        one = await person(name, "Krüger Elektro", "")
+        await directory.link(HUB, one, SHARED, Strength.SHARED, how="import")
+
+    def records(conn: Connection) -> None:
+        ids = service.store.ids
+        rows = ((contacts, li_na, timedelta(days=400)), (contacts, martha, timedelta(days=700)))
+        for table, each, age in rows:
+            conn.execute(table.update().where(table.c.id == each).values(created_at=now - age))
+        for contact, title, stage, amount, currency, is_open, age in (
+            (li_na, "200 pendant lamps, Shenzhen Bay", "Offer sent", 48_600.0, "EUR", True, 2),
+            (li_na, "Spare drivers 2025", "Won", 3_120.0, "EUR", False, 190),
+            (martha, "Lobby lighting, Haus am Kanal", "Negotiation", 22_750.0, "EUR", True, 5),
+            (jonas, "Office refit, 3rd floor", "Qualified", 9_400.0, "EUR", True, 9),
+        ):
+            conn.execute(
+                deals.insert().values(
+                    id=ids(), contact_id=contact, title=title, stage=stage, amount=amount, currency=currency,
+                    open=is_open, owner="ada", updated_at=now - timedelta(days=age),
+                )
+            )  # fmt: skip
+        for contact, title, urgency, is_open, age in (
+            (li_na, "Two of 40 samples arrived broken", "high", True, 4),
+            (jonas, "Flicker in meeting room 2", "normal", True, 1),
+        ):
+            opened = now - timedelta(days=age)
+            conn.execute(
+                cases.insert().values(
+                    id=ids(), contact_id=contact, title=title, urgency=urgency, open=is_open, owner="ben",
+                    opened_at=opened, updated_at=opened,
+                )
+            )  # fmt: skip
+        conn.execute(
+            orders.insert().values(
+                id=ids(), contact_id=li_na, title="SO-2208, 40 samples", state="Delivered", amount=1_980.0,
+                currency="EUR", ordered_at=now - timedelta(days=26),
+            )
+        )  # fmt: skip
+        for name in ("front-desk", "dropbox", "sales-mail"):
+            states.state(conn, name, State.LISTENING)
+            states.measured(conn, name, Freshness(0, 0.0), now - timedelta(seconds=4))
+        states.state(
+            conn, "support-mail", State.REJECTED, "imap.lumen.example refuses the password of support@lumen.example."
+        )
+
+    await service.store.write(records)
+    await service.ingest.record("sales-mail", _mails(now), live=False)
+    await service.ingest.record("dropbox", [_newsletter(now), _broken(now)], live=False)
+    await service.ingest.record("front-desk", _calls(now), live=False)
+    return People(li_na, martha, jonas)
+
+
+def _mail(
+    now: datetime,
+    ago: timedelta,
+    ident: str,
+    sender: str,
+    to: str,
+    subject: str,
+    text: str,
+    *,
+    html: str = "",
+    after: Sequence[str] = (),
+    files: Sequence[tuple[str, str, bytes]] = (),
+    **headers: str,
+) -> RawMail:
+    message = EmailMessage()
+    message["Message-ID"] = f"<{ident}@mail.example>"
+    message["From"], message["To"], message["Subject"] = sender, to, subject
+    message["Date"] = format_datetime(now - ago)
+    if after:
+        message["References"] = " ".join(f"<{each}@mail.example>" for each in after)
+        message["In-Reply-To"] = f"<{after[-1]}@mail.example>"
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(text)
+    if html:
+        message.add_alternative(html, subtype="html")
+    for name, media_type, data in files:
+        kind, _, sort = media_type.partition("/")
+        message.add_attachment(data, maintype=kind, subtype=sort, filename=name)
+    return RawMail(message.as_bytes(), Copy("INBOX", ident), now - ago)
+
+
+ADA = "Ada Brandt <ada@lumen.example>"
+SALES = "Lumen Sales <sales@lumen.example>"
+LI = "李娜 <li.na@guangpu.example>"
+VOGEL = "Martha Vogel <m.vogel@vogel.example>"
+
+
+def _mails(now: datetime) -> list[RawMail]:
+    hour, day = timedelta(hours=1), timedelta(days=1)
+    reply = """<p>Hello Ada,</p><p>thank you, the price for <b>200 pieces</b> is fine. Two questions before I sign:</p>
+<ul><li>Can you deliver in two lots, 120 in January and 80 in March?</li><li>Is the 3000 K driver dimmable by DALI?</li>
+</ul><p>The drawings are attached. 谢谢！</p><p>李娜</p><img src="https://tracker.example/open.gif" width="1" height="1">
+<div class="gmail_quote"><div>On Friday Ada Brandt wrote:</div><blockquote><p>Dear Ms Li,</p><p>here is our offer for 200
+pendant lamps at € 243.00 each, delivery within six weeks.</p><p>Best regards<br>Ada</p></blockquote></div>"""
+    return [
+        _mail(now, 26 * day, "o0", LI, SALES, "样品订单 / Sample order", "您好，请寄40个样品到深圳。\n\nPlease send 40 samples to Shenzhen."),
+        _mail(now, 9 * day, "o1", LI, SALES, "Offer for 200 pendant lamps", "Dear Lumen team,\n\ncould you send us an offer for 200 pendant lamps \"Nova\", 3000 K?\n请同时告知交货期。\n\nBest regards\n李娜"),
+        _mail(now, 8 * day, "o2", ADA, LI, "Re: Offer for 200 pendant lamps", "Dear Ms Li,\n\nwith pleasure. Which finish, brass or black?\n\nAda", after=["o1"]),
+        _mail(now, 7 * day + 20 * hour, "o3", LI, ADA, "Re: Offer for 200 pendant lamps", "Brass, please.\n\n李娜", after=["o1", "o2"]),
+        _mail(now, 7 * day + 3 * hour, "o4", ADA, LI, "Re: Offer for 200 pendant lamps", "Thank you. You will have it by Friday.", after=["o1", "o2", "o3"]),
+        _mail(now, 3 * day, "o5", ADA, LI, "Re: Offer for 200 pendant lamps", "Dear Ms Li,\n\nhere is our offer for 200 pendant lamps at € 243.00 each, delivery within six weeks.\n\nBest regards\nAda\n\n-- \nAda Brandt\nLumen GmbH, Berlin", after=["o1", "o4"], files=[("Offer 2026-118.pdf", "application/pdf", b"%PDF-1.4 offer" * 3000)]),
+        _mail(now, day + 2 * hour, "o6", LI, ADA, "Re: Offer for 200 pendant lamps", "see HTML", html=reply, after=["o1", "o5"], files=[("Shenzhen Bay, level 2.pdf", "application/pdf", b"%PDF-1.4 " * 90_000), ("灯具清单.xlsx", "application/vnd.ms-excel", b"PK" * 9000)]),
+        _mail(now, 5 * day, "v1", VOGEL, ADA, "Haus am Kanal: lobby", "Dear Ada,\n\nthe client likes the second variant. Could we see it once more on Tuesday?\n\nMartha"),
+        _mail(now, 4 * day + 5 * hour, "v2", ADA, VOGEL, "Re: Haus am Kanal: lobby", "Tuesday 14:00 is fine. I bring both samples.\n\nAda\n\nOn Monday Martha Vogel wrote:\n> the client likes the second variant.\n> Could we see it once more on Tuesday?", after=["v1"]),
+        _mail(now, 3 * hour, "v3", VOGEL, ADA, "Re: Haus am Kanal: lobby", "The client signed this morning. Please send the order confirmation to me, and the invoice to the developer.\n\nMartha\n\nOn Tuesday Ada Brandt wrote:\n> Tuesday 14:00 is fine. I bring both samples.", after=["v1", "v2"]),
+        _mail(now, 1 * day, "j1", "Jonas Petersen <jp@kontor-nord.example>", SALES, "Flicker in meeting room 2", "Hello,\n\nsince yesterday the lamps in meeting room 2 flicker when dimmed below 20 %. Video attached.\n\nJonas Petersen", files=[("flicker.mp4", "video/mp4", b"\x00" * 400_000)]),
+        _mail(now, 22 * hour, "j2", "Ben Okafor <ben@lumen.example>", "Jonas Petersen <jp@kontor-nord.example>", "Re: Flicker in meeting room 2", "Hello Mr Petersen,\n\nthat sounds like the dimmer. I call you this afternoon.\n\nBen", after=["j1"]),
+        _mail(now, 5 * hour, "t1", "陳怡君 <yichun@taipei-design.example>", SALES, "台中飯店專案報價", "您好：\n\n我們正在為台中的一家飯店做室內設計，需要約 120 盞壁燈，色溫 2700 K。能否提供報價與交期？\n\n謝謝\n陳怡君"),
+        _mail(now, 26 * hour, "s1", "Sofia Rossi <sofia@rossi.example>", SALES, "Visita in showroom", "Buongiorno,\n\nsarò a Berlino il 4 dicembre. Posso passare in showroom?\n\nSofia Rossi"),
+        _mail(now, 40 * timedelta(minutes=1), "u1", "Henrik Dahl <henrik.dahl@dahl-lys.example>", SALES, "Reseller for Denmark?", "Hello,\n\nwe run three lighting shops in Aarhus and Odense and would like to carry your pendant range. Whom do I talk to?\n\nHenrik Dahl"),
+        _mail(now, 30 * hour, "u2", "Facilities <facilities@stadtbad.example>", SALES, "Ersatzteile für Nova 40", "Guten Tag,\n\nwir brauchen vier Abdeckungen für Nova 40, Baujahr 2019. Gibt es die noch?\n\nStadtbad Mitte"),
+    ]  # fmt: skip
+
+
+def _newsletter(now: datetime) -> RawMail:
+    return _mail(
+        now, timedelta(hours=6), "n1", "Light+Building <news@fair.example>", SALES, "Your stand number for 2027",
+        "Your stand is 4.1 C22.", List_Unsubscribe="<https://fair.example/u>", Precedence="bulk",
+    )  # fmt: skip
+
+
+def _broken(now: datetime) -> Unreadable:
+    return Unreadable(b"\x00\x01\x02 not a mail at all", "binary data, not a mail", now - timedelta(hours=7))
+
+
+def _calls(now: datetime) -> list[Event]:
+    minute, hour, day = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+    return [
+        *past_call("c1", now - 8 * day, LI_NA, seconds=312),
+        *past_call("c2", now - 2 * day - hour, LI_NA, missed=True),
+        *past_call("c3", now - 2 * day, LI_NA, out=True, seconds=651),
+        *past_call("c4", now - 20 * hour, "tel:+49408899001", out=True, seconds=95),
+        *past_call("c5", now - 50 * minute, UNKNOWN, missed=True),
+        *past_call("c6", now - 6 * hour, MARTHA, seconds=1450, agent="ben"),
+        *past_call("c7", now - 4 * hour, "tel:+33142345678", missed=True),
+        *past_call("c8", now - 28 * hour, "", missed=True),
+    ]
+
+
+def past_call(
+    ident: str, at: datetime, other: str, *, seconds: int = 0, missed: bool = False, out: bool = False, agent: str = "ada"
+) -> list[Event]:
+    """A call that is over: one event that says all of it."""
+    phone = {"ada": "tel:+4930123451", "ben": "tel:+4930123452"}[agent]
+    ours = Participant(phone if out else LINE, Role.CALLER if out else Role.CALLEE)
+    theirs = Participant(other, Role.CALLEE if out else Role.CALLER)
+    ended = at + timedelta(seconds=20 + seconds)
+    ended_so = Outcome.NO_ANSWER if missed else Outcome.COMPLETED
+    picked_up = None if missed else at + timedelta(seconds=8)
+    legs = [
+        Leg(id="1", phone=phone, agent=agent, state=CallState.ENDED, answered_at=picked_up, ended_at=ended,
+            outcome=ended_so)
+    ]  # fmt: skip
+    if not out:
+        mate = "tel:+4930123452" if agent == "ada" else "tel:+4930123451"
+        legs.append(Leg(id="2", phone=mate, state=CallState.ENDED, ended_at=ended, outcome=Outcome.NO_ANSWER))
+    facts = Call(
+        participants=(ours, theirs) if out else (theirs, ours),
+        line=LINE,
+        direction=Direction.OUTBOUND if out else Direction.INBOUND,
+        state=CallState.ENDED,
+        started_at=at,
+        answered_at=picked_up,
+        ended_at=ended,
+        duration=seconds,
+        outcome=Outcome.MISSED if missed else Outcome.COMPLETED,
+        legs=tuple(legs),
+    )
+    return [Event(key=f"pbx:{ident}", id="all", channel=Channel.VOICE, at=ended, facts=facts)]
