@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from hub import audit
 from hub.crm import join, records
 from hub.crm.records import Card, Clash, Conflict, Contact, Draft, Stale, Strength, Unknown
+from hub.crm.search import BadCursor as BadCursor
 from hub.crm.search import Page, search
 from hub.formats import handles
 from hub.live import Live, LiveEvent

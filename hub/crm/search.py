@@ -15,8 +15,8 @@ from hub.crm.records import Contact
 from hub.privacy.visibility import Actor, knows
 from hub.store.schema import companies, contacts, identities
 
-WHOLE_NUMBER = 7  # digits; fewer may be the middle of a longer number, and are searched as such
 FEWEST_DIGITS = 3
+_IN_NUMBERS = "+()/.- "
 MOST_WORDS = 8
 
 
@@ -38,10 +38,11 @@ def search(conn: Connection, actor: Actor, q: str, whole: str | None, limit: int
     Raises `BadCursor`.
     """
     query = sa.select(*records.CONTACT_COLUMNS).select_from(records.FROM_CONTACTS).where(knows(actor))
-    if whole is not None and (not whole.startswith("tel:") or sum(map(str.isdigit, q)) >= WHOLE_NUMBER):
-        query = query.where(contacts.c.id.in_(_owners(identities.c.handle == whole)))
+    owners = _owners(identities.c.handle == whole)
+    if whole is not None and conn.execute(owners.limit(1)).first():
+        query = query.where(contacts.c.id.in_(owners))
     else:
-        for word in q.split()[:MOST_WORDS]:
+        for word in _words(q):
             query = query.where(_holds(conn, word))
     if cursor is not None:
         name, last = _read_cursor(cursor)
@@ -49,6 +50,13 @@ def search(conn: Connection, actor: Actor, q: str, whole: str | None, limit: int
     rows = conn.execute(query.order_by(contacts.c.name, contacts.c.id).limit(limit + 1)).all()
     found = records.with_identities(conn, rows[:limit])
     return Page(tuple(found), _write_cursor(found[-1].name, found[-1].id) if len(rows) > limit else None)
+
+
+def _words(q: str) -> list[str]:
+    """The words of *q*; what looks like a phone number is one, whatever stands between its digits."""
+    if all(character.isdigit() or character in _IN_NUMBERS for character in q):
+        return ["".join(filter(str.isdigit, q))] if any(map(str.isdigit, q)) else q.split()
+    return q.split()[:MOST_WORDS]
 
 
 def _owners(condition: sa.ColumnElement[bool]) -> sa.Select[tuple[int]]:
@@ -62,7 +70,7 @@ def _holds(conn: Connection, word: str) -> sa.ColumnElement[bool]:
         contacts.c.company_id.in_(sa.select(companies.c.id).where(_like(conn, companies.c.name, word))),
     ]
     digits = "".join(filter(str.isdigit, word)).lstrip("0")  # a national prefix is not in the international number
-    if len(digits) >= FEWEST_DIGITS and all(character.isdigit() or character in "+()/.-" for character in word):
+    if len(digits) >= FEWEST_DIGITS and all(character.isdigit() or character in _IN_NUMBERS for character in word):
         found.append(contacts.c.id.in_(_owners(identities.c.handle.like(f"tel:%{digits}%"))))
     else:
         found.append(contacts.c.id.in_(_owners(_like(conn, identities.c.handle, word))))

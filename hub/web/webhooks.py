@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from hub import deliveries
-from hub.contracts import Forged, Malformed, Misconfigured, Unavailable, Unsupported, Webhook
+from hub.contracts import Forged, Malformed, Unavailable, Unsupported, Webhook
 from hub.store import Lane, Store
 from hub.store.schema import refusals
 from hub.store.sets import SetWrite
@@ -132,13 +132,10 @@ async def receive(request: web.Request) -> web.Response:
 async def _open(app: web.Application) -> AsyncGenerator[None]:
     service = app[SERVICE]
     app[GATES] = gates = {}
-    for name in service.config.sources:
-        try:
-            webhook = service.config.plugins(name).webhook
-        except Misconfigured:
-            continue  # the supervisor says so, and `hub check`; the provider gets a 404
-        if webhook is not None:
-            gates[name] = Gate(name, webhook)
+    plugins, _ = service.config.built()  # what is wrong with one is the supervisor's to say; its provider gets a 404
+    for name, found in plugins.items():
+        if found.webhook is not None:
+            gates[name] = Gate(name, found.webhook)
     app[REFUSALS] = refused = Refusals(service.store)
     flushing = asyncio.create_task(refused.run(), name="refusals")
     yield

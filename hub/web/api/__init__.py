@@ -16,6 +16,8 @@ def add_routes(app: web.Application) -> None:
     """Every endpoint, and the page that describes them all."""
     for endpoint in ENDPOINTS:
         app.router.add_route(endpoint.method, endpoint.path, endpoint.__call__)
+        if endpoint.method == "GET":
+            app.router.add_route("HEAD", endpoint.path, endpoint.__call__)
     described = orjson.dumps(document(ENDPOINTS))
 
     async def openapi(request: web.Request) -> web.Response:

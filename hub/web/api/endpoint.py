@@ -105,7 +105,7 @@ def answer(model: BaseModel, status: int = 200) -> web.Response:
 def record_id(request: web.Request) -> int:
     """The id in the path. Raises the 404 for what cannot be one."""
     text = request.match_info["id"]
-    if not text.isascii() or not text.isdigit() or len(text) > 19:
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or int(text) >= 1 << 63:
         raise missing()
     return int(text)
 
