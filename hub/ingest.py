@@ -10,23 +10,26 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub import facts
-from hub.contracts import Unavailable
+from hub.contracts import Unavailable, Webhook
 from hub.formats.digest import digest
 from hub.live import Live
 from hub.mailroom import Mailroom, Opened
 from hub.metrics import Metrics
 from hub.privacy.never_log import NeverLog
 from hub.record import Books, Entry, Part, Recorded, Refused, record
+from hub.replay import CannotReplay, items
 from hub.store import Lane, Store
 from hub.store.blobs import INLINE_LIMIT
+from hub.store.schema import quarantine
 from hub.unrecorded import Unrecorded
 from hub.vocabulary import Call, Channel, Event, Item, RawMail, Unreadable
 
@@ -83,12 +86,12 @@ class _Lane:
 
     def _batch(self) -> list[_Waiting]:
         batch = [self._waiting.popleft()]
-        items, size = _items(batch[0].part), _size(batch[0].part)
+        count, size = _items(batch[0].part), _size(batch[0].part)
         limit = self._ingest.batch_items(self._lane)
         while self._waiting:
             part = self._waiting[0].part
-            items, size = items + _items(part), size + _size(part)
-            if items > limit or size > BATCH_BYTES:
+            count, size = count + _items(part), size + _size(part)
+            if count > limit or size > BATCH_BYTES:
                 break
             batch.append(self._waiting.popleft())
         return batch
@@ -137,7 +140,7 @@ class _Lane:
                 raise
             if len(part.entries) == 1:
                 log.warning("quarantined an item of %s: %s", part.source, type(error).__name__)
-                refused = _refused(part.entries[0], f"{type(error).__name__}: {error}".splitlines()[0][:500])
+                refused = _refused(part.entries[0], _why(error))
                 return await self._ingest.write(
                     [replace(part, entries=(), refused=(*part.refused, refused))], self._lane
                 )
@@ -158,6 +161,7 @@ class Ingest:
         never: NeverLog,
         unrecorded: Unrecorded,
         metrics: Metrics,
+        webhooks: Callable[[str], Webhook | None],
     ) -> None:
         self._store = store
         self._live = live
@@ -166,6 +170,7 @@ class Ingest:
         self._never = never
         self._unrecorded = unrecorded
         self._metrics = metrics
+        self._webhooks = webhooks
         self._calls = _Lane(self, Lane.CALLS)
         self._rest = _Lane(self, Lane.BULK)
         self._last_call = -PHONES_RING_SECONDS
@@ -216,6 +221,30 @@ class Ingest:
         await self._settle([(digest(raw), raw)])
         await self._rest.put(Part(source, refused=(Refused(kind, reason, digest(raw), raw, about),)))
 
+    async def replay(self, held_id: int) -> str:
+        """Try again what lies in quarantine under *held_id*. Answers "" where it is recorded now, else why not."""
+
+        def held(conn: Connection) -> tuple[str, str, dict[str, Any], bytes]:
+            row = conn.execute(sa.select(quarantine).where(quarantine.c.id == held_id)).one()
+            return row.source, row.kind, row.about, self._store.blobs.read(conn, row.blob) or b""
+
+        source, kind, about, raw = await self._store.read(held)
+        try:
+            part = await self._prepare(source, items(kind, about, raw, self._webhooks(source)), live=False)
+        except CannotReplay as error:
+            return str(error)
+        if part.refused:
+            return part.refused[0].reason
+        replayed = quarantine.update().where(quarantine.c.id == held_id).values(state="replayed")
+        try:
+            await self.write([part], Lane.PEOPLE)
+        except Unavailable:
+            raise
+        except Exception as error:
+            return _why(error)
+        await self._store.write(lambda conn: conn.execute(replayed).rowcount)
+        return ""
+
     async def _prepare(self, source: str, items: Sequence[Item], live: bool) -> Part:
         """Privacy first, then understanding, then the large blobs: what is left goes into a lane."""
         entries: list[Entry] = []
@@ -256,6 +285,11 @@ class Ingest:
             await asyncio.to_thread(work)
         except OSError as error:
             raise Unavailable(f"the blob folder cannot be written: {error.strerror}") from error
+
+
+def _why(error: Exception) -> str:
+    """One line for people: the first of what the database or our own code said."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:500]
 
 
 def _items(part: Part) -> int:

@@ -52,14 +52,17 @@ class Ours:
         """The agents whose phones this call reached, each with the furthest state of her legs.
 
         Where no leg names a phone, an inbound call rings the agents who hold the number called, else the source's
-        `rings`. A call that names a phone nobody has rings nobody.
+        `rings`. A call that names a phone nobody has rings nobody, and neither does a call that one of us makes: it
+        rings at the other end.
         """
         states: dict[str, CallState] = {}
+        if direction is Direction.OUTBOUND:
+            return states
         for leg in call.legs:
             for agent in self.agents_of(leg, source):
-                state = leg.state or CallState.RINGING
-                if agent not in states or _alive(state) > _alive(states[agent]):
-                    states[agent] = state
+                # A leg without a state is being set up: its phone does not ring yet.
+                if leg.state and (agent not in states or _alive(leg.state) > _alive(states[agent])):
+                    states[agent] = leg.state
         if any(leg.phone or leg.agent for leg in call.legs) or direction is not Direction.INBOUND:
             return states
         state = call.state or CallState.RINGING

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from hub.config import Config
+from hub.contracts import Misconfigured, Webhook
 from hub.crm.directory import Directory
 from hub.ingest import Ingest
 from hub.live import Live, RedisLive
@@ -47,7 +48,7 @@ class Service:
             unrecorded = Unrecorded(live, ours, store.ids)
             metrics = Metrics()
             books = Books(ours, store.ids, store.blobs, tuple(config.crm))
-            ingest = Ingest(store, live, mailroom, books, never, unrecorded, metrics)
+            ingest = Ingest(store, live, mailroom, books, never, unrecorded, metrics, _webhooks(config))
             pops = Pops(store, live, unrecorded)
             ticking = asyncio.create_task(pops.run(), name="pops")
             stack.push_async_callback(_ended, ticking)
@@ -59,6 +60,18 @@ def ours_of(config: Config) -> Ours:
     """Our addresses and phones, as *config* lists them."""
     lines = {name: Line(frozenset(source.ours), source.rings) for name, source in config.sources.items()}
     return Ours(tuple(config.agents.values()), lines)
+
+
+def _webhooks(config: Config) -> Callable[[str], Webhook | None]:
+    """The webhook of a source by name, for what is replayed; `None` where it has none or cannot be built."""
+
+    def find(source: str) -> Webhook | None:
+        try:
+            return config.plugins(source).webhook if source in config.sources else None
+        except Misconfigured:
+            return None
+
+    return find
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

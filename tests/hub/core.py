@@ -83,7 +83,7 @@ async def open_core(store: Store, ours: Ours = OURS, never: NeverLog = NEVER) ->
     unrecorded = Unrecorded(live, ours, store.ids)
     async with live, Mailroom(never, workers=1) as mailroom:
         books = Books(ours, store.ids, store.blobs, ("crm",))
-        ingest = Ingest(store, live, mailroom, books, never, unrecorded, Metrics())
+        ingest = Ingest(store, live, mailroom, books, never, unrecorded, Metrics(), lambda source: None)
         yield Core(store, live, ingest, Pops(store, live, unrecorded), mailroom)
 
 

@@ -111,7 +111,8 @@ async def test_a_handle_of_two_contacts_is_on_nobodys_timeline(core: Core) -> No
         await core.ingest.record("pbx", [call("1", RINGING, legs=[Leg(id="l", phone="pbx/21", state=RINGING)])])
         frames = await screen.frames()
     assert frames is not None
-    assert b"Reception" in frames and b"Wang Xiaoming" in frames
+    assert b"Reception" in frames
+    assert b"Wang Xiaoming" in frames
     assert await core.one("SELECT count(*) FROM activities") == 0
 
 
@@ -274,3 +275,18 @@ async def _lease(core: Core, name: str, *, epoch: int, cursor: str | None = None
         lambda conn: conn.execute(sources.insert().values(name=name, epoch=epoch, cursor=cursor)) and None
     )
     assert await core.store.read(lambda conn: conn.execute(sa.select(sources.c.epoch)).scalar_one()) == epoch
+
+
+async def test_what_was_put_aside_can_be_replayed_once_it_can_be_read(core: Core) -> None:
+    good = letter("later@x.example")
+    about = {"place": "INBOX", "provider_id": "1:9", "received_at": datetime.now(UTC).isoformat()}
+    await core.ingest.quarantine("mail", "mail", "a bug of ours", good.raw, about)
+    await core.ingest.quarantine("mail", "mail", "no headers", b"\x00\x01", about)
+    held = dict(await core.rows("SELECT reason, id FROM quarantine"))
+    assert await core.ingest.replay(held["a bug of ours"]) == ""
+    assert await core.ingest.replay(held["no headers"]) != ""
+    assert await core.rows("SELECT key FROM interactions") == [("mail:<later@x.example>",)]
+    assert await core.rows("SELECT state, count(*) FROM quarantine GROUP BY state ORDER BY state") == [
+        ("open", 1),
+        ("replayed", 1),
+    ]
