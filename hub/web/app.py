@@ -33,7 +33,8 @@ SECURITY_HEADERS = {
         "frame-ancestors 'self'; form-action 'self'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": browsers then send `Origin: null` with our own forms (Fetch, "serializing a request origin").
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _FOR_MACHINES = ("/api/", "/webhooks/", "/live", "/healthz", "/readyz", "/metrics")
