@@ -63,7 +63,7 @@ class Door(hub.Door):
             return Connection(hall) if len(hall.connections) < MOST_CONNECTIONS else _Full()
 
         try:
-            server = await asyncio.get_running_loop().create_server(enter, host, port)
+            server = await asyncio.get_running_loop().create_server(enter, host, port, backlog=MOST_CONNECTIONS)
         except (OSError, UnicodeError) as error:
             reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "no such address"
             raise hub.Misconfigured(
