@@ -13,7 +13,6 @@ from functools import lru_cache
 from charset_normalizer import from_bytes
 
 _MEANT = {
-    "ascii": "cp1252",
     "iso8859-1": "cp1252",
     "iso8859-8-i": "iso8859-8",
     "iso8859-8-e": "iso8859-8",
@@ -78,7 +77,7 @@ def decode(data: bytes, label: str = "", hint: str = "") -> str:
             return clean(data.decode(codec, "replace"))
         return clean(data.decode("iso2022_jp_ext" if b"\x1b$" in data else "ascii", "replace"))
     for codec in (_codec(label), _codec(hint)):
-        if not codec:
+        if codec in ("", "ascii"):
             continue
         if codec != "utf-8" and _SINGLE_BYTE.fullmatch(codec) and is_utf8(data):
             break
@@ -89,7 +88,7 @@ def decode(data: bytes, label: str = "", hint: str = "") -> str:
     if is_utf8(data):
         return clean(data.decode("utf-8"))
     codec = _codec(label)
-    if codec and _nearly(data, codec):
+    if codec not in ("", "ascii") and _nearly(data, codec):
         return clean(data.decode(codec, "replace"))
     return clean(data.decode(_guess(data), "replace"))
 
@@ -137,9 +136,11 @@ def _codec(label: str) -> str:
 
 
 def _nearly(data: bytes, codec: str) -> bool:
-    """Whether at most one character in fifty is broken: then the label is right and the mail was cut."""
+    """Whether the label is right all the same: at most one character in fifty is broken, or only the last, cut one."""
     text = data.decode(codec, "replace")
-    return text.count("\ufffd") * 50 <= len(text) + 49
+    if text.count("\ufffd") * 50 <= len(text):
+        return True
+    return "\ufffd" not in text[:-1] and not text[:-1].isascii()
 
 
 def _guess(data: bytes) -> str:

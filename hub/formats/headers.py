@@ -245,13 +245,22 @@ def _entry(phrase: list[str], comments: list[str], address: str) -> Iterator[Add
             if not re.search(r"\s", re.sub(r'"(?:[^"\\]|\\.)*"', "", spec)):
                 yield Address(_name([" ".join(comments)]), spec)
                 return
-            for piece in spec.split():
-                if "@" in piece:
-                    yield Address("", piece)
+            yield from _unbracketed(spec.split())
             return
     name = _name(phrase)
     if name or address:
         yield Address(name or _name([" ".join(comments)]), address)
+
+
+def _unbracketed(words: list[str]) -> Iterator[Address]:
+    """`Ada Lovelace ada@example.org`, and several addresses with nothing but blanks between them."""
+    name: list[str] = []
+    for word in words:
+        if "@" in word:
+            yield Address(_name([" ".join(name)]), word)
+            name = []
+        else:
+            name.append(word)
 
 
 def _addr_spec(content: str) -> str:
@@ -272,7 +281,7 @@ def _name(pieces: list[str]) -> str:
 # --- message ids ------------------------------------------------------------------------------------------------
 
 _ID = re.compile(r"<([^<>]+)>")
-_BARE_ID = re.compile(r"[^\s<>,;()\"]+@[^\s<>,;()\"]+")
+_BETWEEN_IDS = re.compile(r"[\s<>,;()\"]+")
 
 
 def message_id(value: str) -> str:
@@ -288,7 +297,7 @@ def message_ids(value: str) -> tuple[str, ...]:
     """The ids in In-Reply-To or References, in order, each once. Words around them (RFC 822) are passed over."""
     found = [f"<{''.join(each.split())}>" for each in _ID.findall(value) if not each.isspace()]
     if not found:
-        found = [f"<{each}>" for each in _BARE_ID.findall(value)]
+        found = [f"<{each}>" for each in _BETWEEN_IDS.split(value) if "@" in each.strip("@")]
     return tuple(dict.fromkeys(found))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html as entities
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -84,6 +85,8 @@ def sanitise(html: str, cid: Callable[[str], str | None]) -> Sanitised:
     forms, frames, SVG, style sheets and event handlers go; links open in a new tab without an opener; images load
     only from *cid* and from `data:`.
     """
+    if _too_deep(html):
+        return Sanitised(_as_preformatted(to_text(html)), 0, SANITISER_VERSION)
     blocked = 0
 
     def allowed(tag: str, attribute: str, value: str) -> str | None:
@@ -128,6 +131,33 @@ def _without_functions(style: str) -> str | None:
     return None if _UNSAFE_VALUE.search(kept) else kept
 
 
+def _as_preformatted(text: str) -> str:
+    return f'<div style="white-space:pre-wrap">{entities.escape(text)}</div>'
+
+
+# --- depth ------------------------------------------------------------------------------------------------------
+
+# Parsers of HTML take quadratic time for elements in elements in elements; no mail program nests a hundred.
+_DEEPEST = 300
+_FEW_TAGS = 5_000
+_ANY_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)[^>]*>")
+_NEVER_NESTED = _words(
+    "area base br col embed hr img input link meta param source track wbr p li dt dd tr td th option tbody thead tfoot"
+)
+
+
+def _too_deep(html: str) -> bool:
+    if html.count("<") < _FEW_TAGS:
+        return False
+    depth = 0
+    for tag in _ANY_TAG.finditer(html):
+        if tag[2].lower() not in _NEVER_NESTED:
+            depth = max(0, depth - 1) if tag[1] else depth + 1
+            if depth > _DEEPEST:
+                return True
+    return False
+
+
 # --- text -------------------------------------------------------------------------------------------------------
 
 # Characters for private use carry the structure through the parser; they never come from outside.
@@ -153,6 +183,7 @@ _MARKED = {
 }
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*(?![\w-])")
 _PREFORMATTED = re.compile(r"(<pre[\s>])(.*?)(?=</pre|\Z)", re.IGNORECASE | re.DOTALL)
+_UNSEEN_CONTENT = re.compile(r"<(script|style|title)\b.*?</\1", re.IGNORECASE | re.DOTALL)
 _UNSEEN = ["head", "script", "style", "title", "template", "noscript", "svg", "math", "object", "iframe", "select"]
 _HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
 _BLANKS = re.compile(r"[ \t\n\r\f]+")
@@ -170,7 +201,10 @@ def to_text(html: str) -> str:
     html = _OURS.sub("", html)
     if "<pre" in html or "<PRE" in html:
         html = _PREFORMATTED.sub(lambda match: match[1] + match[2].replace("\r", "").replace("\n", _KEPT), html)
-    tree = LexborHTMLParser(_TAG.sub(lambda tag: _MARKED.get(tag[0].lower(), tag[0]), html))
+    marked = _TAG.sub(lambda tag: _MARKED.get(tag[0].lower(), tag[0]), html)
+    if _too_deep(html):
+        return _laid_out(entities.unescape(_ANY_TAG.sub("", _UNSEEN_CONTENT.sub("", marked))))
+    tree = LexborHTMLParser(marked)
     body = tree.body
     if body is None:
         return ""

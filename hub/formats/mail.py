@@ -301,12 +301,12 @@ def _as_html(part: Part, raw: bytes) -> str:
 
 # --- who wrote it -----------------------------------------------------------------------------------------------
 
-_DAEMON = re.compile(r"(?:mailer-daemon|mail-daemon)@?", re.IGNORECASE)
+_DAEMON = re.compile(r"mailer-daemon|mail-daemon|postmaster@", re.IGNORECASE)
 
 
 def _automatic(root: Part, look_up: Callable[[str, str], str]) -> str | None:
     """RFC 3834 section 5, then what programs did before it and beside it (RFC 2919, 3464, 5230)."""
-    if root.media_type == "multipart/report" or _DAEMON.search(look_up("from", "")):
+    if root.media_type == "multipart/report" or _DAEMON.search(look_up("from", "") + look_up("return-path", "")):
         return "report"
     submitted = look_up("auto-submitted", "").partition(";")[0].strip().lower()
     if submitted and submitted != "no":

@@ -121,7 +121,7 @@ def _with_html(draw: random.Random, chinese: bool, number: int) -> bytes:
     rows = "".join(
         f'<tr style="border-bottom:1px solid #ddd"><td class="c{row}" style="font-family:Arial;padding:4px">{line}'
         f'</td><td><a href="https://example.org/offer/{row}?ref={number}">{row}</a></td></tr>\r\n'
-        for row, line in enumerate(_text(draw, chinese, 6_500 if not chinese else 2_200).splitlines())
+        for row, line in enumerate(_text(draw, chinese, 7_300 if not chinese else 2_500).splitlines())
         if line
     )
     page = (
