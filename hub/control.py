@@ -104,7 +104,7 @@ class Control:
         """Answer one question, unless who asked it hangs up before."""
 
         async def progress(news: Mapping[str, Any]) -> None:
-            await _send(writer, {"progress": news})
+            await _send(writer, _line({"progress": news}))
 
         line = await reader.readline()
         if not line:  # somebody asked only whether we are here
@@ -121,17 +121,17 @@ class Control:
             hung_up.cancel()
             await asyncio.gather(work, hung_up, return_exceptions=True)
 
-    async def _answer(self, name: str, args: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    async def _answer(self, name: str, args: Mapping[str, Any], progress: Progress) -> bytes:
         operation = self._operations.get(name)
         if operation is None:
-            return {"error": f"The running hub is of another version: it cannot do {name}. Restart it."}
+            return _line({"error": f"The running hub is of another version: it cannot do {name}. Restart it."})
         try:
-            return {"result": await operation(self._service, args, progress)}
+            return _line({"result": await operation(self._service, args, progress)})
         except KNOWN as error:
-            return {"error": str(error)}
+            return _line({"error": str(error)})
         except Exception as error:
             log.exception("an operation failed")
-            return {"error": f"The running hub failed with {type(error).__name__}; its log says where."}
+            return _line({"error": f"The running hub failed with {type(error).__name__}; its log says where."})
 
 
 async def answers(config: Config) -> bool:
@@ -182,7 +182,7 @@ async def _ask(
     tell: Callable[[Mapping[str, Any]], None],
 ) -> Any:
     try:
-        await _send(writer, {"operation": operation, "args": args})
+        await _send(writer, _line({"operation": operation, "args": args}))
         while line := await reader.readline():
             answer = orjson.loads(line)
             if "progress" in answer:
@@ -198,9 +198,13 @@ async def _ask(
     raise Failure("The running hub stopped before it was done. Try again.")
 
 
-async def _send(writer: asyncio.StreamWriter, document: Mapping[str, Any]) -> None:
-    writer.write(orjson.dumps(document) + b"\n")
+async def _send(writer: asyncio.StreamWriter, line: bytes) -> None:
+    writer.write(line)
     await writer.drain()
+
+
+def _line(document: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(document) + b"\n"
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

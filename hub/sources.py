@@ -132,7 +132,7 @@ def listed(conn: Connection) -> list[dict[str, Any]]:
     """What the store knows of every source, as JSON can say it."""
     rows = conn.execute(sa.select(sources).order_by(sources.c.name))
     return [
-        {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row._mapping.items()}
+        {str(name): value.isoformat() if isinstance(value, datetime) else value for name, value in row._mapping.items()}
         for row in rows
     ]
 

@@ -144,6 +144,10 @@ class Supervisor:
         """Whether every door can be knocked at."""
         return all(keeper.status.state is State.LISTENING for keeper in self._doors.values())
 
+    async def doors_tried(self) -> None:
+        """Return once every door is open, or has failed to open."""
+        await asyncio.gather(*(door.tried.wait() for door in self._doors.values()))
+
     async def wake(self, source: str) -> None:
         """A webhook said that *source* has news. Nothing happens where this hub does not listen to it."""
         if source in self._connectors:
@@ -184,6 +188,7 @@ class _Keeper(ABC):
         self.name = name
         self.desk = desk
         self.status = Status(name, State.NEW)
+        self.tried = asyncio.Event()
         self._failures = 0
         self._complained: Status | None = None
         self._asked = asyncio.Event()
@@ -239,6 +244,7 @@ class _Keeper(ABC):
         if not self._up.is_set():
             self._up.set()
             await self.say(State.LISTENING)
+            self.tried.set()
 
     async def settle(self) -> None:
         """After a healthy minute the failures before it are forgotten. Runs beside the plug-in."""
@@ -265,6 +271,7 @@ class _Keeper(ABC):
             self._complained = self.status
             level = logging.ERROR if final or bug else logging.WARNING
             log.log(level, "source %s is %s: %s", self.name, state.value, self.status.cause, exc_info=bug)
+        self.tried.set()
         await self._pause(delay)
 
     async def _pause(self, seconds: float | None) -> None:

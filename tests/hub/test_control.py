@@ -30,7 +30,7 @@ class Bench:
 
     @property
     def table(self) -> Mapping[str, Operation]:
-        return {"count": self.count, "fail": self.fail, "break": self.broken, "wait": self.wait}
+        return {"count": self.count, "fail": self.fail, "break": self.broken, "odd": self.odd, "wait": self.wait}
 
     async def count(self, service: Service, args: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         for number in range(args["to"]):
@@ -42,6 +42,9 @@ class Bench:
 
     async def broken(self, service: Service, args: Mapping[str, Any], progress: Progress) -> None:
         raise ValueError("ada@example.org")
+
+    async def odd(self, service: Service, args: Mapping[str, Any], progress: Progress) -> object:
+        return object()
 
     async def wait(self, service: Service, args: Mapping[str, Any], progress: Progress) -> None:
         await progress({"begun": True})
@@ -96,6 +99,8 @@ class TestRunningHub:
     async def test_keeps_an_unexpected_error_to_its_log(self, config: Config) -> None:
         with pytest.raises(Failure, match=r"^The running hub failed with ValueError; its log says where\.$"):
             await perform(config, "break", {})
+        with pytest.raises(Failure, match=r"^The running hub failed with TypeError; its log says where\.$"):
+            await perform(config, "odd", {})
 
     async def test_of_another_version_says_so(self, config: Config) -> None:
         with pytest.raises(Failure, match=r"of another version: it cannot do sources\. Restart it\."):

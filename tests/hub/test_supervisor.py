@@ -469,7 +469,7 @@ async def test_a_door_records_before_it_says_accepted(service: Service) -> None:
     door = Door(DoorSettings(), SETUP)
     async with supervised(service, door) as running, asyncio.timeout(SECONDS):
         assert not running.supervisor.doors_up
-        await running.watch.until(State.LISTENING)
+        await running.supervisor.doors_tried()
 
         assert running.supervisor.doors_up
         assert await knock(door, "TICK 7") == "DONE 7"
@@ -492,6 +492,7 @@ async def test_a_port_in_use_is_said_and_tried_when_asked(service: Service, cloc
     door = Door(DoorSettings(port=clock.port), SETUP)
     async with supervised(service, door) as running, asyncio.timeout(SECONDS):
         status = await running.watch.until(State.MISCONFIGURED)
+        await running.supervisor.doors_tried()
 
         assert status.cause == f"Port {clock.port} cannot be had. Take another, or stop who has it."
         assert not running.supervisor.doors_up
