@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from hub import audit
+from hub.privacy.visibility import HUB
 from hub.store.schema import blobs, quarantine
 
 if TYPE_CHECKING:
@@ -98,12 +100,22 @@ async def replay_operation(service: Service, args: Mapping[str, Any], progress: 
         ids = [held.id for held in reversed(found)]
     failed = []
     for place, held_id in enumerate(ids):
-        await service.store.read(lambda conn: one(conn, held_id))  # noqa: B023  # called before the next round
-        why = await service.ingest.replay(held_id)
+        why = await _replay(service, held_id)
         if why:
             failed.append([held_id, why])
         await progress({"done": place + 1, "of": len(ids)})
     return {"done": len(ids) - len(failed), "failed": failed}
+
+
+async def _replay(service: Service, held_id: int) -> str:
+    """Try one thing again; "" where it is recorded now, else why not. Raises `NotHeld`."""
+    await service.store.read(lambda conn: one(conn, held_id))
+    why = await service.ingest.replay(held_id)
+    entry, now = service.store.ids(), datetime.now(UTC)
+    await service.store.write(
+        lambda conn: audit.note(conn, entry, HUB, "quarantine.replay", f"quarantine/{held_id}", now)
+    )
+    return why
 
 
 def _told(held: Held) -> dict[str, Any]:

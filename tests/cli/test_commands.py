@@ -28,7 +28,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     assert [line.split()[0] for line in listed.splitlines() if line[4] != " "] == list(COMMANDS)
 
 
-@pytest.mark.parametrize("args", [(), ("frobnicate",), ("serve", "--fast"), ("quarantine",), ("quarantine", "show")])
+@pytest.mark.parametrize("args", [(), ("frobnicate",), ("serve", "--fast"), ("quarantine",), ("quarantine", "replay")])
 def test_wrong_usage_is_2(folder: Path, args: tuple[str, ...]) -> None:
     done = hub(folder, *args)
 

@@ -63,3 +63,44 @@ def test_show_raw_is_the_bytes_alone(folder: Path) -> None:
     )
 
     assert done.stdout == RAW
+
+
+@pytest.fixture
+async def with_a_mail(folder: Path) -> Path:
+    """The same, and a mail that an older hub could not read."""
+    raw = b"From: grace@example.net\r\nTo: support@example.org\r\nMessage-ID: <m1@example.net>\r\n\r\nHello."
+    about = {
+        "received_at": "2026-05-04T12:00:00+00:00",
+        "place": "INBOX",
+        "provider_id": "7:1",
+        "flags": [],
+        "level": "all",
+        "audience": "",
+    }
+    async with Service.open(load(folder / "config.toml")) as service:
+        await service.ingest.quarantine("mail", "mail", "a bug of last year", raw, about)
+    return folder
+
+
+def test_replay_records_what_can_be_read_now(with_a_mail: Path) -> None:
+    done = hub(with_a_mail, "quarantine", "replay", only_id(with_a_mail))
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 replayed.\n", "")
+    assert "a bug of last year" not in hub(with_a_mail, "quarantine", "list").stdout
+    assert " (replayed): a bug of last year" in hub(with_a_mail, "quarantine", "list", "--all").stdout
+
+
+def test_replay_of_all_says_what_stays_and_why(with_a_mail: Path) -> None:
+    done = hub(with_a_mail, "quarantine", "replay", "--all")
+
+    assert done.returncode == 1
+    assert done.stdout == "1 replayed.\n"
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"hub: {only_id(with_a_mail)} stays in quarantine: ")
+
+
+def test_replay_of_an_unknown_id(folder: Path) -> None:
+    done = hub(folder, "quarantine", "replay", "7")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("hub: There is nothing of id 7 in quarantine.")
