@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as calendar
 import io
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -126,9 +127,10 @@ class Reader:
             return self.date(moment)
         if abs(apart) < timedelta(seconds=45):
             return self.gettext("just now")
-        return dates.format_timedelta(
+        said = dates.format_timedelta(
             apart, granularity="minute", threshold=0.9, add_direction=True, format="short", locale=self.locale
         )
+        return _ABBREVIATED.sub("", said) if self.tag == "en" else said
 
     def date(self, moment: datetime) -> str:
         """The day without its weekday; the year only where it is another one."""
@@ -144,6 +146,10 @@ class Reader:
         if day == today - timedelta(days=1):
             return self.gettext("Yesterday")
         return self.weekday(day)
+
+    def full_date(self, day: calendar.date) -> str:
+        """A day of any year."""
+        return dates.format_date(day, _FULL[self.tag], locale=self.locale)
 
     def weekday(self, day: calendar.date) -> str:
         """Weekday and date; the year only where it is another one."""
@@ -177,9 +183,12 @@ class Reader:
         return f"{self.number(round(count / 1_000_000, 1))} MB"
 
 
+_ABBREVIATED = re.compile(r"(?<=min|.hr)s?\.")
+"""CLDR writes "12 min. ago"; newer editions, which browsers follow, leave the full stop out."""
 _EXACT = {"en": "EEEE d MMMM y, HH:mm:ss", "zh-Hans": "y年M月d日EEEE HH:mm:ss", "zh-Hant": "y年M月d日EEEE HH:mm:ss"}
 _DAY = {"en": "d MMM", "zh-Hans": "M月d日", "zh-Hant": "M月d日"}
 _DAY_OF_YEAR = {"en": "d MMM y", "zh-Hans": "y年M月d日", "zh-Hant": "y年M月d日"}
+_FULL = {"en": "d MMMM y", "zh-Hans": "y年M月d日", "zh-Hant": "y年M月d日"}
 _HEADING = {"en": "EEEE d MMMM", "zh-Hans": "M月d日 EEEE", "zh-Hant": "M月d日 EEEE"}
 _HEADING_OF_YEAR = {"en": "EEEE d MMMM y", "zh-Hans": "y年M月d日 EEEE", "zh-Hant": "y年M月d日 EEEE"}
 

@@ -27,7 +27,7 @@ class Card {
   }
 
   get title() {
-    return { ringing: say("calling", { who: "" }).trim(), answered: words.current, over: words.ended }[this.pop.state];
+    return { ringing: words.ringingTitle, answered: words.current, over: words.ended }[this.pop.state];
   }
 
   get name() {
@@ -44,7 +44,7 @@ class Card {
   draw() {
     const { state: now, id } = this.pop;
     this.element.className = `pop ${now === "answered" ? "current" : now}`;
-    this.element.setAttribute("aria-label", `${this.title} ${this.name}`);
+    this.element.setAttribute("aria-label", now === "ringing" ? say("calling", { who: this.name }) : `${this.title}: ${this.name}`);
     this.timer = make("span", { class: "timer" });
     const close = now === "ringing" || now === "over";
     this.face = make("span", { class: `face large${this.contact ? "" : " unknown"}`, "aria-hidden": "true" }, initials(this.contact?.name));
@@ -55,7 +55,7 @@ class Card {
         "header",
         {},
         icon("calls", "bell"),
-        make("span", {}, now === "ringing" ? words.ringingTitle : this.title),
+        make("span", {}, this.title),
         this.timer,
         close &&
           make(

@@ -13,7 +13,7 @@ from hub.vocabulary import Direction, Kind, Outcome
 from hub.web.pages import contacts, entries, frame
 from hub.web.pages.contacts import Stream, read_place
 from hub.web.pages.entries import Entry
-from hub.web.pages.parties import parties
+from hub.web.pages.parties import names_of, parties
 
 PAGE = 50
 MOST_LIVE = 30
@@ -37,7 +37,7 @@ async def calls(request: web.Request) -> web.Response:
         people = parties(conn, [item.id for item in live], agents)
         over = among(conn, who, past, PAGE + 1, beyond)
         return (
-            [entries.entry(speaks, item, people[item.id]) for item in live],
+            [entries.entry(speaks, item, people[item.id], names_of(agents.values())) for item in live],
             contacts.lines(conn, speaks, agents, over, PAGE),
         )
 

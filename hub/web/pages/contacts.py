@@ -24,7 +24,7 @@ from hub.vocabulary import Agent, Kind
 from hub.web.i18n import Reader
 from hub.web.pages import entries, frame
 from hub.web.pages.entries import Day
-from hub.web.pages.parties import parties
+from hub.web.pages.parties import names_of, parties
 
 PAGE = 40
 TOGGLES = {
@@ -158,8 +158,8 @@ def lines(
     """*items*, one more than *limit* where there are further ones, as the lines of a page."""
     shown = items[:limit]
     who = parties(conn, [item.id for item in shown], agents)
-    mark = entries.pattern(q)
-    days = entries.by_day(speaks, [entries.entry(speaks, item, who[item.id], mark) for item in shown])
+    mark, names = entries.pattern(q), names_of(agents.values())
+    days = entries.by_day(speaks, [entries.entry(speaks, item, who[item.id], names, mark) for item in shown])
     after = write_place(shown[-1].place) if len(items) > limit else ""
     return Stream(tuple(days), after, days[-1].key if days else "", len(shown))
 

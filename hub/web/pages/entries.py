@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
 from markupsafe import Markup, escape
 
+from hub.calls import answered_by
 from hub.privacy.visibility import readable
 from hub.timeline import Item
 from hub.vocabulary import Call, Channel, Direction, Kind, Level, Meeting, Message
@@ -71,12 +72,16 @@ class Day:
     threads: tuple[Thread, ...]
 
 
-def entry(reader: Reader, item: Item, people: Parties, mark: re.Pattern[str] | None = None) -> Entry:
-    """The line of one interaction."""
+def entry(
+    reader: Reader, item: Item, people: Parties, colleagues: Mapping[str, str], mark: re.Pattern[str] | None = None
+) -> Entry:
+    """The line of one interaction. *colleagues* are names by phone: of a call that was taken it says who took it."""
     facts = item.facts
-    said, tone = "", ""
+    said, tone, whom = "", "", names(reader, people.reached)
     if isinstance(facts, Call):
         said, tone = words.outcome(reader, item.direction, item.state, item.outcome, facts.duration or 0)
+        leg = answered_by(facts) if item.direction is Direction.INBOUND else None
+        whom = (colleagues.get(leg.agent or "") or colleagues.get(leg.phone or "") if leg else "") or whom
     elif isinstance(facts, Meeting) and facts.cancelled:
         said, tone = reader.gettext("cancelled"), "late"
     title = item.title
@@ -94,7 +99,7 @@ def entry(reader: Reader, item: Item, people: Parties, mark: re.Pattern[str] | N
         icon=words.icon(item.kind, item.channel, item.direction, item.outcome),
         sort=words.sort_of(reader, item.kind, item.channel, item.direction),
         who=names(reader, people.began),
-        whom=names(reader, people.reached),
+        whom=whom,
         title=marked(title, mark),
         preview=marked(one_line(item.preview), mark),
         outcome=said,
@@ -109,7 +114,7 @@ def names(reader: Reader, group: Sequence[Party]) -> str:
     """Who they are: one name, or the first and how many more."""
     if not group:
         return ""
-    first = group[0].name or reader.gettext("number withheld")
+    first = group[0].name or reader.gettext("Number withheld")
     if len(group) == 1:
         return first
     return reader.gettext("%(name)s and %(count)d more") % {"name": first, "count": len(group) - 1}

@@ -22,7 +22,7 @@ from hub.web.pages import conversations, entries, frame, words
 from hub.web.pages.contacts import read_place, write_place
 from hub.web.pages.conversations import CHANNELS, Conversation, Filter
 from hub.web.pages.entries import Entry
-from hub.web.pages.parties import Party, parties
+from hub.web.pages.parties import Party, names_of, parties
 
 PAGE = 50
 LONGEST = 200
@@ -174,7 +174,8 @@ async def _opened(request: web.Request, speaks: Reader, conversation_id: int) ->
         if not items:
             return None
         people = parties(conn, [item.id for item in items], agents)
-        shown = [entries.entry(speaks, item, people[item.id]) for item in reversed(items[:LONGEST])]
+        names = names_of(agents.values())
+        shown = [entries.entry(speaks, item, people[item.id], names) for item in reversed(items[:LONGEST])]
         latest = next((each for each in reversed(shown) if each.parties.outside), shown[-1])
         other = latest.parties.outside
         card = records.card(conn, who, other.contact_id) if other and other.contact_id else None

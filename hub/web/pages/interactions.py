@@ -75,6 +75,7 @@ async def unfolded(request: web.Request) -> web.Response:
         if item is None:
             return None
         people = parties(conn, [item.id], agents)[item.id]
+        names = names_of(agents.values())
         facts = item.facts
         plain, html, lost = getattr(facts, "text", None), False, ""
         if isinstance(facts, Message) and item.blob:
@@ -86,7 +87,7 @@ async def unfolded(request: web.Request) -> web.Response:
                 lost = str(error)
         return Unfolded(
             item=item,
-            entry=entries.entry(speaks, item, people),
+            entry=entries.entry(speaks, item, people, names),
             people=people,
             text=mail_view.text(plain) if plain else (),
             html=html,
@@ -94,7 +95,7 @@ async def unfolded(request: web.Request) -> web.Response:
             files=tuple(each for each in facts.attachments or () if not each.inline)
             if isinstance(facts, Message)
             else (),
-            phones=_phones(speaks, facts, names_of(agents.values())) if isinstance(facts, Call) else (),
+            phones=_phones(speaks, facts, names) if isinstance(facts, Call) else (),
             notes=noted(conn, item, {agent.id: agent.name for agent in agents.values()}),
         )
 

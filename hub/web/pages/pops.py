@@ -88,7 +88,12 @@ async def _card(
             shown=display(pop["handle"]) if pop["handle"] else "",
             place=words.place(speaks, pop["handle"]),
             match=found,
-            why=tuple(words.because(speaks, pop["handle"], each.name, each.reasons) for each in found.candidates),
+            why=tuple(
+                words.because(speaks, pop["handle"], each.name, each.reasons)
+                if found.sure or str(each.contact_id) == wanted
+                else words.learned(speaks, each.reasons)
+                for each in found.candidates
+            ),
             chosen=chosen,
             stream=stream,
             line=_line(request, pop["line"]),
@@ -136,7 +141,7 @@ def _chips(speaks: Reader, caller: Caller) -> list[Chip]:
     chips = []
     for deal in [each for each in caller.chosen.deals if each.open][:1]:
         amount = speaks.money(deal.amount, deal.currency) if deal.amount is not None else ""
-        chips.append(Chip("deal", " · ".join(part for part in (deal.title, deal.stage, amount) if part), ""))
+        chips.append(Chip("deal", " · ".join(part for part in (amount, deal.stage, deal.title) if part), ""))
     for case in [each for each in caller.chosen.cases if each.open][:1]:
         urgent = case.urgency.lower() in ("high", "urgent")
         said = t("%(title)s, open for %(time)s") % {"title": case.title, "time": words.age(speaks, case.opened_at)}

@@ -77,7 +77,8 @@ def listed(conn: Connection, config: Config, speaks: Reader) -> list[Source]:
         )
     }
     waiting = sa.select(quarantine.c.source, sa.func.count()).where(quarantine.c.state == "open")
-    kept = {name: number for name, number in conn.execute(waiting.group_by(quarantine.c.source)).all()}
+    counted = conn.execute(waiting.group_by(quarantine.c.source))
+    kept = {str(row[0]): int(row[1]) for row in counted}
     hours = _by_hour(conn, speaks.now)
     broken = {problem.source: problem for problem in config.problems if problem.source}
     found = []

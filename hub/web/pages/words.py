@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, datetime
 
 import phonenumbers
-from babel import dates
 from phonenumbers import NumberParseException, PhoneNumberType, geocoder
 
 from hub.formats.handles import display
@@ -69,37 +68,22 @@ def outcome(reader: Reader, direction: Direction, state: str, ended: str, second
     return (words[Outcome(ended)] if ended else t("over")), ""
 
 
-def reason(reader: Reader, handle: str, reasons: list[str] | tuple[str, ...]) -> str:
-    """Why we think so, as one line: the words of `hub.match` made into a sentence."""
+def because(reader: Reader, handle: str, name: str, reasons: tuple[str, ...]) -> str:
+    """Why we think that *handle* is *name*: the words of `hub.match` made into one line."""
     t = reader.gettext
-    said = []
-    for word in reasons:
-        name, _, fact = word.partition(":")
-        if name == "same-number":
-            said.append(t("has called from %s before or left it with us") % display(handle))
-        elif name == "same-address":
-            said.append(t("uses %s") % display(handle))
-        elif name == "confirmed":
-            said.append(t("confirmed on %s") % _day(reader, fact))
-        elif name == "learned":
-            said.append(_learned(reader, fact))
-        elif name == "shared":
-            said.append(t("several people share it"))
-        elif name == "role":
-            said.append(t("it belongs to a function, not to one person"))
-    return t(", ").join(said)
+    number = handle.startswith("tel:")
+    whose = t("%(number)s is the number of %(name)s") if number else t("%(number)s belongs to %(name)s")
+    said = [whose % {"number": display(handle), "name": name}, learned(reader, reasons)]
+    return t(", ").join(part for part in said if part)
 
 
-def because(reader: Reader, handle: str, name: str, reasons: list[str] | tuple[str, ...]) -> str:
-    """Why we think that *handle* is *name*, for the caller's card."""
+def learned(reader: Reader, reasons: tuple[str, ...]) -> str:
+    """How we know whose a handle is, and how sure that is."""
     t = reader.gettext
     facts = {word.partition(":")[0]: word.partition(":")[2] for word in reasons}
-    whose = (
-        t("%(number)s is the number of %(name)s") if handle.startswith("tel:") else t("%(number)s belongs to %(name)s")
-    )
-    said = [whose % {"number": display(handle), "name": name}]
+    said = []
     if "confirmed" in facts:
-        said.append(t("confirmed on %s") % _day(reader, facts["confirmed"]))
+        said.append(t("confirmed on %s") % reader.full_date(date.fromisoformat(facts["confirmed"])))
     elif "learned" in facts:
         said.append(_learned(reader, facts["learned"]))
     if "shared" in facts:
@@ -107,10 +91,6 @@ def because(reader: Reader, handle: str, name: str, reasons: list[str] | tuple[s
     if "role" in facts:
         said.append(t("it belongs to a function, not to one person"))
     return t(", ").join(said)
-
-
-def _day(reader: Reader, fact: str) -> str:
-    return dates.format_date(date.fromisoformat(fact), "long", locale=reader.locale)
 
 
 def _learned(reader: Reader, how: str) -> str:
