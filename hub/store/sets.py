@@ -30,6 +30,10 @@ class among(sa.ColumnElement[bool]):  # noqa: N801 — reads as an operator
         self.column = column
         self.keys: sa.BindParameter[Any] = sa.bindparam("keys")
 
+    def self_group(self, against: Any = None) -> among:
+        """As it is: SQLAlchemy would add `= 1` for SQLite, and SQLite then finds no index for it."""
+        return self
+
 
 @compiles(among, "sqlite")
 def _among_sqlite(element: among, compiler: SQLCompiler, **kw: Any) -> str:

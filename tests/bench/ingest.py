@@ -70,7 +70,9 @@ async def _ours(url: str, corpus: list[RawMail]) -> float:
     async with Store.open(url) as store, Mailroom(never) as mailroom:
         await add_contacts(store, CONTACTS, "mailto:p{}@customer.example")
         books = Books(OURS, store.ids, store.blobs)
-        ingest = Ingest(store, live, mailroom, books, never, Unrecorded(live, OURS, store.ids), Metrics(), lambda source: None)
+        ingest = Ingest(
+            store, live, mailroom, books, never, Unrecorded(live, OURS, store.ids), Metrics(), lambda source: None
+        )
         await mailroom.open("mail", corpus[:1])  # the workers are up, as in a hub that runs
         turn = asyncio.Semaphore(ARRIVALS_AT_ONCE)
 
@@ -138,4 +140,3 @@ def run() -> str:
             f"  of the work on a mail ({1e6 * total / 2000:.0f} µs in one thread): {shares}",
         ]
     )
-
