@@ -87,9 +87,12 @@ def events(raw: bytes, zone: tzinfo = UTC) -> tuple[IcsEvent, ...]:
 
 def _parsed(text: str) -> list[Component]:
     try:
-        return list(Calendar.from_ical(text, multiple=True))
+        whole = list(Calendar.from_ical(text, multiple=True))
+        reason = "it is cut off"
     except (ValueError, KeyError, IndexError) as error:
-        reason = str(error)
+        whole, reason = [], str(error)
+    if whole:
+        return whole
     rescued = list(_rescued(text))
     if not rescued:
         raise Unreadable(f"no event in it can be read: {reason}")
@@ -110,10 +113,11 @@ def _rescued(text: str) -> Iterator[Component]:
         rescued = False
         for attempt in attempts:
             try:
-                yield from Calendar.from_ical(attempt, multiple=True)
-                rescued = True
+                found = list(Calendar.from_ical(attempt, multiple=True))
             except (ValueError, KeyError, IndexError):
                 continue
+            yield from found
+            rescued = rescued or bool(found)
         if rescued:
             return
 

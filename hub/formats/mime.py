@@ -193,7 +193,7 @@ class _Reader:
             return _Header([], raw.index(b"\n", start) + 1)
         over = _HEADER_END.search(raw, start, end)
         body = over.end() if over else end
-        data = raw[start : over.start() if over else end]
+        data = raw[start : over.start() if over else end].replace(b"\x00", b"")
         try:
             block, exact = data.decode("utf-8"), True
         except UnicodeDecodeError:
@@ -212,25 +212,26 @@ class _Reader:
 
     def broken(self, start: int, end: int) -> _Header:
         """`fields` where a line is none: an mbox's "From " line, a fold without its blank, a missing blank line."""
-        found: list[str] = []
+        found: list[list[str]] = []
         defects: tuple[str, ...] = ()
         position = start
         strays = 0
         while position < end:
             line_end = self.bytes.find(b"\n", position, end)
             after = line_end + 1 if line_end != -1 else end
-            line = self.bytes[position:after].decode("latin-1")
-            if not line.strip(" \t\r\n") and not (line[0] in " \t" and found):
+            line = self.bytes[position:after].replace(b"\x00", b"").decode("latin-1")
+            goes_on = bool(found) and line[:1] in (" ", "\t")
+            if not goes_on and not line.strip(" \t\r\n"):
                 position = after
                 break
-            if found and line[0] in " \t":
-                found[-1] += line
+            if goes_on:
+                found[-1].append(line)
             elif found and _STRAY_PARAMETER.match(line):
-                found[-1] += " " + line
+                found[-1] += [" ", line]
                 defects = ("a line in the header that is no field",)
             elif _NAME.fullmatch(line.partition(":")[0].rstrip(" \t")) and ":" in line:
-                found.append(line)
-            elif strays >= _MOST_STRAYS or not self.goes_on(after, end):
+                found.append([line])
+            elif strays >= _MOST_STRAYS or not self.fields_follow(after, end):
                 defects = (*defects, "no blank line after the header")
                 break
             elif not line.startswith(("From ", ">From ")):
@@ -239,11 +240,11 @@ class _Reader:
             position = after
         fields = []
         for each in found:
-            name, _, value = headers.unfold(each).partition(":")
+            name, _, value = headers.unfold("".join(each)).partition(":")
             fields.append((name.rstrip(" \t").lower(), value.strip(" \t\r\n")))
         return _Header(fields, position, defects, exact=False)
 
-    def goes_on(self, position: int, end: int) -> bool:
+    def fields_follow(self, position: int, end: int) -> bool:
         """Whether more of the header follows."""
         over = _HEADER_END.search(self.bytes, max(0, position - 1), end)
         return bool(_USUAL.search(self.bytes[position : over.start() if over else end].decode("latin-1")))
