@@ -116,9 +116,8 @@ class Mailbox:
         with self._verdicts():
             if until is None:
                 # Without it the server may search among those mails only of which it has told us.
-                self._session.noop()
-            # What it tells from here on is seen by `wait`.
-            self._wire.response("EXISTS")
+                # What it tells from here on is seen by `wait`.
+                self._wire.catch_up()
             found = self._session.search(criteria)
             # A range has no direction: "9:*" finds the last mail even where that is 5 (RFC 3501, 6.4.8).
             return sorted(uid for uid in found if after < uid and (until is None or uid <= until))
@@ -167,9 +166,10 @@ class Mailbox:
                 self._wire.idle_for(seconds)
             else:
                 self._wire.pause(seconds)
-                self._session.noop()
 
     def _fetch(self, uids: Sequence[int], items: list[str]) -> dict[int, dict[bytes, Any]]:
+        # What was told of other mails meanwhile is told by their numbers, which imapclient takes for UIDs.
+        self._wire.response("FETCH")
         try:
             return dict(self._session.fetch(uids, items))
         except imaplib.IMAP4.error as error:

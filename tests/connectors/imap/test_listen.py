@@ -103,6 +103,33 @@ async def test_news_that_come_with_the_go_ahead_of_idle_are_seen(dovecot: Doveco
     assert told
 
 
+async def test_a_server_that_chats_does_not_end_the_idle(dovecot: Dovecot, between: Proxy) -> None:
+    dovecot.append([mail("first"), mail("second")])
+    chat = b"* OK Still here\r\n* 2 EXISTS\r\n* 0 RECENT\r\n* 1 FETCH (FLAGS (\\Flagged))\r\n"
+    between.edit = lambda block: block + chat if b"+ idling" in block else block
+    async with aclosing(connector(between.port).listen(None)) as arrivals:
+        await heard(arrivals, 2)
+        coming = asyncio.ensure_future(heard(arrivals, 1))
+        await between.until_sent(b"IDLE\r\n")
+        await asyncio.to_thread(dovecot.deliver, mail("third"))
+        assert subjects(await coming) == ["third"]
+        assert between.sent.count(b"IDLE\r\n") == 0
+
+
+async def test_a_mail_that_takes_the_number_of_a_deleted_one_ends_the_idle(dovecot: Dovecot, between: Proxy) -> None:
+    dovecot.append([mail("first"), mail("second")])
+    async with aclosing(connector(between.port).listen(None)) as arrivals:
+        await heard(arrivals, 2)
+        coming = asyncio.ensure_future(heard(arrivals, 1))
+        await between.until_sent(b"IDLE\r\n")
+        with dovecot.login() as client:
+            client.select_folder("INBOX")
+            client.set_flags([1], [DELETED])
+            client.expunge()
+            client.append("INBOX", mail("third"))
+        assert subjects(await coming) == ["third"]
+
+
 async def test_a_server_without_idle_is_asked_again_and_again(dovecot: Dovecot, between: Proxy) -> None:
     between.edit = lambda block: block.replace(b" IDLE", b"")
     async with aclosing(connector(between.port, poll_seconds=1).listen(None)) as arrivals:
