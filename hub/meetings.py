@@ -10,28 +10,28 @@ from hub.formats.ics import Attendee, IcsEvent
 from hub.timeline import redacted
 from hub.vocabulary import Channel, Copy, Event, Meeting, Participant, Role
 
-SAID_BY_ATTENDEES = frozenset(("REPLY", "COUNTER", "REFRESH"))
-"""Methods (RFC 5546) by which an attendee answers: they name nobody but that attendee."""
+SAID_BY_ORGANIZERS = frozenset(("", "PUBLISH", "REQUEST", "ADD", "CANCEL"))
+"""Methods (RFC 5546) that say what a meeting is. By the others people negotiate about it: they hold a part of it."""
 
 
 def event_of(said: IcsEvent, copy: Copy, region: str) -> Event | None:
-    """What *said* says of its meeting, as far as the *copy*'s level allows; None where an attendee answers with it.
+    """What *said* says of its meeting, as far as the *copy*'s level allows; None where it only negotiates.
 
     The key is `ical:` with the UID, and for one instance of a series its RECURRENCE-ID in UTC; all instances are one
     conversation. *region* is where numbers without a country code are read.
     """
-    if said.method in SAID_BY_ATTENDEES:
+    if said.method not in SAID_BY_ORGANIZERS:
         return None
     people = [*((said.organizer,) if said.organizer else ()), *said.attendees]
     roles = [*((Role.ORGANIZER,) if said.organizer else ()), *(Role.ATTENDEE for _ in said.attendees)]
     facts = Meeting(
         participants=tuple(_participant(*each, region) for each in zip(people, roles, strict=True)) or None,
-        title=said.summary,
+        title=said.summary or None,
         text=said.description or None,
         place=said.location or None,
         starts_at=said.start,
         ends_at=said.end,
-        all_day=said.all_day,
+        all_day=said.all_day if said.start else None,
         cancelled=said.method == "CANCEL" or said.status == "CANCELLED",
         sequence=said.sequence,
     )

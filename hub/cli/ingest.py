@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
         "audience": args.audience,
     }
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    terminal = Console(stderr=True)
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         task = bar.add_task("mails", total=None)
 
         def tell(news: Mapping[str, Any]) -> None:
