@@ -87,7 +87,7 @@ def events(raw: bytes, zone: tzinfo = UTC) -> tuple[IcsEvent, ...]:
 
 def _parsed(text: str) -> list[Component]:
     try:
-        whole = list(Calendar.from_ical(text, multiple=True))
+        whole: list[Component] = list(Calendar.from_ical(text, multiple=True))
         reason = "it is cut off"
     except (ValueError, KeyError, IndexError) as error:
         whole, reason = [], str(error)

@@ -10,6 +10,7 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from hub.formats import charsets, headers
@@ -203,11 +204,10 @@ class _Reader:
         found: list[tuple[str, str]] = []
         for line in lines:
             name, colon, value = line.partition(":")
-            if not colon or not _NAME.fullmatch(name):
-                name = name.rstrip(" \t")
-                if not colon or not _NAME.fullmatch(name):
-                    return self.broken(start, end)
-            found.append((name.lower(), value.strip(" \t\r")))
+            known = _field_name(name)
+            if not colon or not known:
+                return self.broken(start, end)
+            found.append((known, value.strip(" \t\r")))
         return _Header(found, body, (), exact, plain)
 
     def broken(self, start: int, end: int) -> _Header:
@@ -229,7 +229,7 @@ class _Reader:
             elif found and _STRAY_PARAMETER.match(line):
                 found[-1] += [" ", line]
                 defects = ("a line in the header that is no field",)
-            elif _NAME.fullmatch(line.partition(":")[0].rstrip(" \t")) and ":" in line:
+            elif ":" in line and _field_name(line.partition(":")[0]):
                 found.append([line])
             elif strays >= _MOST_STRAYS or not self.fields_follow(after, end):
                 defects = (*defects, "no blank line after the header")
@@ -241,7 +241,7 @@ class _Reader:
         fields = []
         for each in found:
             name, _, value = headers.unfold("".join(each)).partition(":")
-            fields.append((name.rstrip(" \t").lower(), value.strip(" \t\r\n")))
+            fields.append((_field_name(name), value.strip(" \t\r\n")))
         return _Header(fields, position, defects, exact=False)
 
     def fields_follow(self, position: int, end: int) -> bool:
@@ -280,6 +280,13 @@ class _Reader:
             if position > start and self.bytes[position - 1] == 13:
                 position -= 1
         return position
+
+
+@lru_cache(maxsize=1_024)
+def _field_name(written: str) -> str:
+    """A field's name in lower case, empty where it can be none (RFC 5322 section 2.2; blanks may follow it, 4.5)."""
+    name = written.rstrip(" \t")
+    return name.lower() if _NAME.fullmatch(name) else ""
 
 
 def _encoding(value: str) -> str:
