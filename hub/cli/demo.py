@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import signal
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -44,7 +43,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play it."""
-    folder = args.config.absolute().parent / FOLDER
+    folder = args.config.parent / FOLDER
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_demo(folder, args.speed, once=args.once))
     return 0
@@ -76,7 +75,7 @@ async def _play(config: Config, speed: float, *, once: bool) -> None:
         await day(world)
         world.says("17:30", "The day is over. Look at People, Inbox, Calls and Sources.")
         if once:
-            print(f"\nTo look at it again: hub serve --config {os.path.relpath(config.path)}", flush=True)
+            print(f"\nTo look at it again: hub serve --config {config.path}", flush=True)
             return
         print("\nThe hub goes on until Ctrl-C.", flush=True)
         await asyncio.get_running_loop().create_future()
