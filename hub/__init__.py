@@ -4,6 +4,7 @@ Plug-ins import their words and contracts from here.
 """
 
 from hub.contracts import (
+    Adapter,
     Connector,
     Door,
     Forged,
@@ -19,6 +20,7 @@ from hub.contracts import (
     Webhook,
 )
 from hub.vocabulary import (
+    Activity,
     Agent,
     Arrival,
     Attachment,
@@ -26,7 +28,9 @@ from hub.vocabulary import (
     CallState,
     Candidate,
     Changed,
+    Changes,
     Channel,
+    ContactRecord,
     Copy,
     Delivery,
     Direction,
@@ -50,6 +54,8 @@ from hub.vocabulary import (
 )
 
 __all__ = [
+    "Activity",
+    "Adapter",
     "Agent",
     "Arrival",
     "Attachment",
@@ -57,8 +63,10 @@ __all__ = [
     "CallState",
     "Candidate",
     "Changed",
+    "Changes",
     "Channel",
     "Connector",
+    "ContactRecord",
     "Copy",
     "Delivery",
     "Direction",

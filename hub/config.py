@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hub import config_values as values
 from hub import registry
-from hub.contracts import Connector, Door, Misconfigured, Settings, Setup, Webhook
+from hub.contracts import Adapter, Connector, Door, Misconfigured, Settings, Setup, Webhook
 from hub.references import Secrets, is_reference
 from hub.vocabulary import Agent
 
@@ -121,11 +121,12 @@ class SourceConfig:
 
 @dataclass(frozen=True, slots=True)
 class CrmConfig:
-    """An outside CRM: its adapter's name and settings."""
+    """An outside CRM: its adapter's name and settings, and the class that `Config.adapters` builds with them."""
 
     name: str
     adapter: str
     settings: Settings = field(repr=False)
+    offers: Callable[[Settings, Setup], Adapter] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,20 @@ class Config:
             door=build(offers.door, of(offers.door)),
             webhook=build(offers.webhook, of(offers.webhook)),
         )
+
+    def adapters(self) -> tuple[dict[str, Adapter], tuple[Problem, ...]]:
+        """The adapter of every CRM, newly built, and what is wrong with those that cannot be (`Problem.source` names
+        the CRM)."""
+        adapters, problems = {}, []
+        for name, crm in self.crm.items():
+            setup = Setup(
+                name=name, region=self.region, ours=(), rings=(), agents=tuple(self.agents.values()), webhook_url=""
+            )
+            try:
+                adapters[name] = crm.offers(crm.settings, setup)
+            except Misconfigured as verdict:
+                problems.append(Problem(f"crm.{name}", str(verdict), source=name))
+        return adapters, tuple(problems)
 
 
 def load(path: Path | str, environ: Mapping[str, str] | None = None) -> Config:
@@ -331,13 +346,13 @@ class _Reader:
                 continue
             own = {key: value for key, value in table.items() if key != "adapter"}
             try:
-                settings = registry.adapter(frame.adapter)
+                adapter = registry.adapter(frame.adapter)
             except (registry.UnknownPlugin, registry.BrokenPlugin) as error:
                 self.wrong(f"{path}.adapter", str(error))
                 continue
-            typed = self.settings(path, (settings,), own, ["adapter"])
-            if settings in typed:
-                crm[name] = CrmConfig(name, frame.adapter, typed[settings])
+            typed = self.settings(path, (adapter.Settings,), own, ["adapter"])
+            if adapter.Settings in typed:
+                crm[name] = CrmConfig(name, frame.adapter, typed[adapter.Settings], adapter)
         return crm
 
     def privacy(self) -> Privacy:

@@ -9,7 +9,19 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from hub.vocabulary import Agent, Arrival, Changed, Delivery, Event, Freshness, Item, Reply
+from hub.vocabulary import (
+    Activity,
+    Agent,
+    Arrival,
+    Changed,
+    Changes,
+    ContactRecord,
+    Delivery,
+    Event,
+    Freshness,
+    Item,
+    Reply,
+)
 
 
 class Verdict(Exception):
@@ -41,20 +53,22 @@ class Malformed(Verdict):
 
 
 class Unsupported(Verdict):
-    """The delivery is genuine and not understood: it is quarantined and then accepted."""
+    """This one thing cannot be taken, the next may be. A genuine delivery that is not understood is quarantined and
+    then accepted; what a CRM refuses to take is set aside in the outbox."""
 
 
 class Settings(BaseModel):
-    """Base of a plug-in's settings: the keys of its `[sources.<name>]` table beyond the common ones."""
+    """Base of a plug-in's settings: the keys of its `[sources.<name>]` or `[crm.<name>]` table beyond the common
+    ones."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What the core tells a plug-in about itself: the source's *name*, the default *region* for phone numbers,
+    """What the core tells a plug-in about itself: the source's or CRM's *name*, the default *region* for phone numbers,
     our own addresses on this source (*ours*), whose screens ring by default (*rings*), the colleagues (*agents*),
-    and the *webhook_url* under which the provider reaches us."""
+    and the *webhook_url* under which the provider reaches us. A CRM has neither addresses nor screens nor webhook."""
 
     name: str
     region: str
@@ -126,3 +140,36 @@ class Webhook(ABC):
     def reply(self, delivery: Delivery) -> Reply:
         """What the provider is told once everything is durable."""
         return Reply()
+
+
+class Adapter(ABC):
+    """Connects one outside CRM or ERP. Built as `Adapter(settings, setup)`; no I/O in the constructor.
+
+    Several calls may be under way at once, never two about the same `key`. Each tries once. All raise `Rejected`,
+    `Unavailable` (it surely did not happen) and `Misconfigured`; `upsert` and `log` also `Unsupported`, where the CRM
+    does not take this one record, and they let `TimeoutError` out where no answer came and it may have happened.
+    """
+
+    Settings: ClassVar[type[Settings]]
+
+    idempotent: ClassVar[bool] = False
+    """Whether `upsert` and `log` find by its `key` what an earlier attempt made, and bring it up to date. Where they
+    cannot, the hub shows an attempt that nobody heard the end of as "perhaps" and does not repeat it by itself."""
+
+    @abstractmethod
+    def changes(self, cursor: str | None) -> AsyncGenerator[Changes, None]:
+        """What changed in the CRM after *cursor* (`None`: everything there is), oldest first, in batches. Ends where
+        there is no more; resuming after any batch's cursor misses and repeats nothing."""
+
+    @abstractmethod
+    async def upsert(self, record: ContactRecord) -> str:
+        """Make sure that the CRM has this contact, and answer its id there. One that is there already (by id, by key
+        or by an address) is completed where it is empty; what the CRM knows otherwise stands."""
+
+    @abstractmethod
+    async def log(self, activity: Activity, previous_id: str | None) -> str:
+        """Write an activity onto its contact and answer its id in the CRM. With *previous_id*, the id that an earlier
+        call answered, that one is brought up to date and nothing is added."""
+
+    async def close(self) -> None:  # noqa: B027 — nothing to do is a full answer
+        """The hub stops: close what is open."""

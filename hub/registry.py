@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
-from hub.contracts import Connector, Door, Settings, Webhook
+from hub.contracts import Adapter, Connector, Door, Settings, Webhook
 
 
 class UnknownPlugin(LookupError):
@@ -65,16 +65,15 @@ def provider(name: str) -> Provider:
     return found
 
 
-def adapter(name: str) -> type[Settings]:
-    """The settings of the adapter *name*. Raises `UnknownPlugin` or `BrokenPlugin`."""
+def adapter(name: str) -> type[Adapter]:
+    """The adapter *name*. Raises `UnknownPlugin` or `BrokenPlugin`."""
     adapters = _offered("adapters")
     if name not in adapters:
         raise UnknownPlugin(_unknown("adapter", name, sorted(adapters)))
-    module = _module(adapters[name])
-    settings = getattr(getattr(module, "Adapter", None), "Settings", None)
-    if not (isinstance(settings, type) and issubclass(settings, Settings)):
+    found: type[Adapter] | None = _plugin(_module(adapters[name]), "Adapter", Adapter)
+    if found is None:
         raise BrokenPlugin(f'Adapter "{name}" has no class Adapter with Settings.')
-    return settings
+    return found
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

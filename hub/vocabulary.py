@@ -337,6 +337,48 @@ class Match:
         return self.candidates[0] if len(self.candidates) == 1 else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactRecord:
+    """A contact as the hub tells it to a CRM, or a CRM to the hub.
+
+    *id* is the CRM's own, "" where we do not know it; *key* names the hub's contact the same way at every attempt, ""
+    in what a CRM tells. *company* is the company's name. *handles* are the addresses that are this person's alone.
+    """
+
+    id: str = ""
+    key: str = ""
+    name: str
+    company: str = ""
+    title: str = ""
+    handles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Contacts that are new or changed in a CRM, as they stand now, and the cursor after them."""
+
+    records: tuple[ContactRecord, ...]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """An interaction as it goes onto one contact in a CRM.
+
+    *key* names it the same way at every attempt; *contact* is the contact's id in the CRM. *facts* are cut down to what
+    everybody at the hub may read: of a mail of which only the metadata is open there is neither title nor text. *url*
+    leads to the contact's timeline in the hub.
+    """
+
+    key: str
+    contact: str
+    channel: Channel
+    direction: Direction
+    occurred_at: datetime
+    facts: Facts
+    url: str
+
+
 @dataclass(frozen=True, slots=True)
 class Agent:
     """A colleague: the handles and extensions (`pbx/21`) at which she can be reached."""

@@ -334,7 +334,8 @@ quarantine = Table(
 )
 
 # state: waiting | sent | perhaps | failed. One row per (destination, subject): newer state replaces what is not sent
-# yet and raises the version, so that a delivery under way does not mark the newer state as sent.
+# yet and raises the version, so that a delivery under way does not mark the newer state as sent. remote_id: what the
+# destination calls the subject. claimed_until: somebody is sending it, or began to and was never heard of again.
 outbox = Table(
     "outbox",
     metadata,
@@ -348,8 +349,10 @@ outbox = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due_at", Instant, nullable=False),
     _text("reason"),
+    _text("remote_id"),
+    Column("claimed_until", Instant),
     Index(None, "destination", "subject", unique=True),
-    Index(None, "state", "due_at"),
+    Index(None, "destination", "state", "due_at"),
 )
 
 # One row per source: its lease, its cursor and its measured freshness.

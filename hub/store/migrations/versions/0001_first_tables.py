@@ -175,10 +175,14 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("remote_id", sa.Text(), server_default="", nullable=False),
+        sa.Column("claimed_until", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
     )
     op.create_index(op.f("ix_outbox_destination_subject"), "outbox", ["destination", "subject"], unique=True)
-    op.create_index(op.f("ix_outbox_state_due_at"), "outbox", ["state", "due_at"], unique=False)
+    op.create_index(
+        op.f("ix_outbox_destination_state_due_at"), "outbox", ["destination", "state", "due_at"], unique=False
+    )
     op.create_table(
         "participants",
         sa.Column("interaction_id", sa.BigInteger(), nullable=False),
