@@ -21,6 +21,7 @@ from hub.store import Store
 from hub.store.schema import activities, contacts, identities, interactions, participants
 
 CHANGEABLE = frozenset(("name", "company", "title", "owner", "notes", "external_id", "fields"))
+_LONGEST = 500
 _VERBATIM = ("acct:", "slack:", "client:", "xmpp:", "matrix:", "https:", "did:")
 
 
@@ -36,6 +37,8 @@ class Directory:
     def handle(self, text: str) -> str | None:
         """The handle that *text* spells (`030 123456`, `ada@example.org`, `acct:a@b`), None where it is none."""
         text = text.strip()
+        if len(text) > _LONGEST:
+            return None
         if text.startswith(_VERBATIM):
             return text if len(text) > text.index(":") + 1 and text.isprintable() and " " not in text else None
         return handles.handle(text, self._region)
