@@ -21,6 +21,7 @@ from hub.service import Service
 from hub.sources import State
 from hub.store.schema import cases, contacts, deals, orders
 from hub.vocabulary import Freshness
+from tests.hub.web.office import PBX_TOKEN, Office
 
 TOML = """
 [hub]
@@ -80,6 +81,14 @@ class People:
     jonas: int
 
 
+async def rings(office: Office, ident: str, event: str = "ringing", **more: str) -> None:
+    """The phone system at the front desk says something of a call."""
+    client = await office.client(Authorization=f"Bearer {PBX_TOKEN}")
+    document = {"id": ident, "event": event, "to": LINE.removeprefix("tel:"), **more}
+    async with client.post("/webhooks/front-desk", json=document) as answer:
+        assert answer.status == 204, await answer.text()
+
+
 async def fill(service: Service, now: datetime) -> People:
     """Fill an empty hub."""
     directory = service.directory
@@ -98,7 +107,9 @@ async def fill(service: Service, now: datetime) -> People:
     )
     jonas = await person("Jonas Petersen", "Kontor Nord", "Facility Manager", "mailto:jp@kontor-nord.example")
     await person("Sofia Rossi", "Rossi Interni", "Titolare", "mailto:sofia@rossi.example", "tel:+390255501234")
-    await person("陳怡君", "台北設計", "設計總監", "mailto:yichun@taipei-design.example", "tel:+886223456789", owner="ben")
+    await person(
+        "陳怡君", "台北設計", "設計總監", "mailto:yichun@taipei-design.example", "tel:+886223456789", owner="ben"
+    )
     await person("Wang Xiaoming", "Brightway Trading", "Sales", "mailto:wxm@brightway.example", "tel:+85221234567")
     await person("Éloïse Garnier", "Atelier Garnier", "", "mailto:eloise@garnier.example", "tel:+33142345678")
     await person("Tomasz Nowak", "Hotel Bristol", "Technical Manager", "mailto:t.nowak@bristol.example")
@@ -245,7 +256,14 @@ def _calls(now: datetime) -> list[Event]:
 
 
 def past_call(
-    ident: str, at: datetime, other: str, *, seconds: int = 0, missed: bool = False, out: bool = False, agent: str = "ada"
+    ident: str,
+    at: datetime,
+    other: str,
+    *,
+    seconds: int = 0,
+    missed: bool = False,
+    out: bool = False,
+    agent: str = "ada",
 ) -> list[Event]:
     """A call that is over: one event that says all of it."""
     phone = {"ada": "tel:+4930123451", "ben": "tel:+4930123452"}[agent]

@@ -36,7 +36,11 @@ function throughWorker() {
   worker.port.onmessage = ({ data }) => heard(data);
   worker.port.start();
   post = (message) => worker.port.postMessage(message);
-  navigator.locks.request(`hub-tab-${me}`, () => new Promise(() => {}));
+  // Held for as long as this tab lives. The worker waits for it, so it must be ours before the worker hears of it.
+  navigator.locks.request(`hub-tab-${me}`, () => {
+    post(hello());
+    return new Promise(() => {});
+  });
 }
 
 // Browsers without SharedWorker (some on Android): the tab that holds the lock leads, the others talk to it.
@@ -49,6 +53,7 @@ function throughLeader() {
     else if (data.to === "everybody-say-hello") post(hello());
   };
   post = (message) => (core ? core.hear(me, message) : channel.postMessage({ from: me, message }));
+  post(hello());
   navigator.locks.request("hub-live-leader", () => {
     core = new LiveCore((tab, message) => {
       if (tab === me || tab === null) heard(message);
@@ -64,7 +69,6 @@ export function start() {
   if (!login) return;
   if (window.SharedWorker && navigator.locks) throughWorker();
   else throughLeader();
-  post(hello());
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") post({ type: "seen" });
   });
