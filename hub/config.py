@@ -407,14 +407,20 @@ class _Reader:
     def checked(
         self, path: str, model: type[T], table: dict[str, Any], source: str = "", told: set[str] | None = None
     ) -> T | None:
-        """*table* as *model*, None where it is wrong. What was *told* already is not told twice."""
+        """*table* as *model*, without the keys that are wrong so that the others are looked at, too; None where that
+        cannot be. What was *told* already is not told twice."""
         try:
             return model.model_validate(table)
         except ValidationError as error:
-            for loc, message in values.complaints(error, model, model.model_fields):
-                where = values.toml_path(path, loc)
-                if where not in (told or ()):
-                    self.wrong(where, message, source=source)
+            found = values.complaints(error, model, model.model_fields)
+        for loc, message in found:
+            where = values.toml_path(path, loc)
+            if where not in (told or ()):
+                self.wrong(where, message, source=source)
+        wrong = {loc[0] for loc, _ in found if loc}
+        try:
+            return model.model_validate({key: value for key, value in table.items() if key not in wrong})
+        except ValidationError:
             return None
 
     def value(self, path: str, default: Value, check: Callable[[str], Value], text: str, source: str = "") -> Value:

@@ -24,7 +24,7 @@ from hub.web.auth import first_link
 
 log = logging.getLogger(__name__)
 
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 3.0
 """How long open requests may take to end when the hub stops."""
 
 SWITCH_SECONDS = 0.0005

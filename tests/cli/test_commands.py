@@ -64,7 +64,10 @@ def test_a_wrong_config_is_told_line_by_line(tmp_path: Path) -> None:
     done = hub(tmp_path, "serve")
 
     assert done.returncode == 1
-    assert done.stderr == 'hub: config.toml: hub.lisen: unknown key. Did you mean "listen"?\n'
+    assert done.stderr.splitlines() == [
+        'hub: config.toml: hub.lisen: unknown key. Did you mean "listen"?',
+        'hub: config.toml: hub.region: "Germany" is no country. Write two capital letters such as "DE".',
+    ]
 
 
 def test_a_store_that_is_not_there_says_so(tmp_path: Path) -> None:
@@ -98,3 +101,10 @@ def test_whatever_goes_wrong_is_one_line(error: Exception, line: str, monkeypatc
     monkeypatch.delenv("HUB_DEBUG", raising=False)
 
     assert told(error) == line
+
+
+def test_bench_passes_on_what_follows(folder: Path) -> None:
+    done = hub(folder, "bench", "nonsense")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("no benchmark is called nonsense; there are ")
