@@ -77,8 +77,10 @@ def _decoded(data: bytes, encoding: str) -> str:
     for bom, name in _BOMS:
         if data.startswith(bom):
             return charsets.clean(data.decode(name, "replace"))
-    if b"\0" in data[:1000]:  # UTF-16 without its mark: every other byte of what is ASCII is zero
-        return charsets.clean(data.decode("utf-16-le" if data[1:2] == b"\0" else "utf-16-be", "replace"))
+    head = data[:2000]
+    if b"\0" in head:  # UTF-16 without its mark: every other byte of what is ASCII is zero
+        little = head[1::2].count(0) >= head[0::2].count(0)
+        return charsets.clean(data.decode("utf-16-le" if little else "utf-16-be", "replace"))
     return charsets.decode(data)
 
 

@@ -1,8 +1,9 @@
 """Contact lists into the Directory: add who is new, complete whom we know, and say what could not be taken and why.
 
 A row is somebody we know if it has the external id of a contact, or a personal mail address of one, or a phone number
-or role mailbox of one with the same name. A phone number under another name is shared, not a duplicate: colleagues
-behind one switchboard stay two people. So the same file taken in twice changes nothing.
+or role mailbox of one with the same name; where it has none of these, by name and company. A phone number under another
+name is shared, not a duplicate: colleagues behind one switchboard stay two people. So the same file taken in twice
+changes nothing.
 """
 
 from __future__ import annotations
@@ -61,6 +62,11 @@ class Person:
     external_id: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     handles: tuple[str, ...] = ()
+
+    @property
+    def bare(self) -> bool:
+        """True where a name is all there is to know her by."""
+        return not self.handles and self.external_id is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +168,7 @@ def _recorder(
 
 _CONTACT = ("id", "name", "company_id", "title", "owner", "notes", "external_id", "fields")
 _CONTACTS = SetRead(sa.select(*(contacts.c[name] for name in _CONTACT)).where(among(contacts.c.id)))
+_BY_NAME = SetRead(sa.select(contacts.c.name, contacts.c.company_id, contacts.c.id).where(among(contacts.c.name)))
 _BY_EXTERNAL_ID = SetRead(sa.select(contacts.c.external_id, contacts.c.id).where(among(contacts.c.external_id)))
 _LINKS = SetRead(
     sa.select(identities.c.handle, identities.c.contact_id, identities.c.strength).where(among(identities.c.handle))
@@ -203,6 +210,7 @@ class Known:
         self.contacts: dict[int, _Contact] = {}
         self.external: dict[str, int] = {}
         self.links: dict[str, dict[int, Strength]] = {}
+        self.named: dict[tuple[str, int | None], int] = {}
         self.companies: dict[str, int] = {}
         self._companies_known = False
 
@@ -228,6 +236,9 @@ class Known:
         self.external.update(dict(_BY_EXTERNAL_ID(conn, names)))
         ids = {each for handle in wanted for each in self.links[handle]}
         ids |= {self.external[name] for name in names if name in self.external}
+        for name, company_id, contact_id in _BY_NAME(conn, sorted({each.name for each in batch if each.bare})):
+            self.named.setdefault((name, company_id), contact_id)
+            ids.add(self.named[name, company_id])
         for row in _CONTACTS(conn, sorted(ids - self.contacts.keys())):
             contact_id, name, company_id, title, owner, notes, external_id, fields = row
             self.contacts[contact_id] = _Contact(
@@ -296,7 +307,7 @@ def _place(person: Person, known: Known, ours: frozenset[str], made: Plan, new_i
     if own:
         person = replace(person, handles=tuple(handle for handle in person.handles if handle not in ours))
     company_id = _company(person.company, known, made, new_id)
-    before = _same_person(person, known)
+    before = _same_person(person, company_id, known)
     if before is None:
         after = _Contact(
             new_id(), person.name, company_id, person.title, person.owner, person.notes, person.external_id,
@@ -317,6 +328,7 @@ def _place(person: Person, known: Known, ours: frozenset[str], made: Plan, new_i
         if after.id in made.new:
             made.new[after.id] = after
     known.contacts[after.id] = after
+    known.named.setdefault((after.name, after.company_id), after.id)
     known.placed.add(after.id)
     made.placed.add(after.id)
     if after.external_id:
@@ -328,8 +340,10 @@ def _place(person: Person, known: Known, ours: frozenset[str], made: Plan, new_i
         made.altered[after.id] = after
 
 
-def _same_person(person: Person, known: Known) -> _Contact | None:
+def _same_person(person: Person, company_id: int | None, known: Known) -> _Contact | None:
     """Whom a row is about, where we know her."""
+    if person.bare and (person.name, company_id) in known.named:
+        return known.contacts[known.named[person.name, company_id]]
     if person.external_id and person.external_id in known.external:
         return known.contacts[known.external[person.external_id]]
     for handle in sorted(person.handles, key=_surest):
