@@ -35,7 +35,9 @@ def decode(name: str, text: str) -> Facts:
     return facts
 
 
-def content_key(message: Message) -> str:
-    """The key of a mail whose Message-ID is missing or taken: made of what every copy of the mail repeats."""
+def content_key(message: Message, blob: str | None) -> str:
+    """The key of a mail whose Message-ID is missing or taken: made of what every copy of the mail repeats. Where it
+    has no date either, the hash of its bytes, *blob*, tells it from last night's mail that says the same."""
     people = [(participant.role, participant.handle) for participant in message.participants or ()]
-    return f"mail:content:{stable_id(message.sent_at, sorted(people), message.title, message.preview)}"
+    when = message.sent_at or blob
+    return f"mail:content:{stable_id(when, sorted(people), message.title, message.preview)}"

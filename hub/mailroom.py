@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import re
 import signal
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -25,7 +26,7 @@ from hub.formats.digest import digest
 from hub.formats.quotes import new_text
 from hub.formats.search import terms
 from hub.privacy.never_log import NeverLog
-from hub.vocabulary import Attachment, Channel, Event, Level, Message, Participant, RawMail, Role, Unreadable
+from hub.vocabulary import Channel, Event, Level, Message, Participant, RawMail, Role, Unreadable
 
 PARSER_VERSION = 1
 CHUNK = 16
@@ -58,7 +59,7 @@ def understand(source: str, letter: RawMail, never: NeverLog) -> Opened | Unread
     if never.covers(participant.handle for participant in people):
         return Opened(None, blob)
     level = letter.copy.level
-    sent_at = _plausible(parsed.date, letter.received_at)
+    sent_at = parsed.date if _plausible(parsed.date, letter.received_at) else None
     facts = Message(
         participants=people,
         title=parsed.subject if level is not Level.METADATA else None,
@@ -66,16 +67,16 @@ def understand(source: str, letter: RawMail, never: NeverLog) -> Opened | Unread
         sent_at=sent_at,
         ident=parsed.message_id or None,
         thread=_thread(parsed),
-        attachments=_attachments(parsed) if level is Level.ALL else None,
+        attachments=parsed.attachments if level is Level.ALL else None,
         raw=blob if level is Level.ALL else None,
         automatic=parsed.automatic,
     )
     copy = letter.copy
     event = Event(
-        key=f"mail:{parsed.message_id}" if parsed.message_id else content_key(facts),
+        key=f"mail:{parsed.message_id}" if parsed.message_id else content_key(facts, blob),
         id=f"{source}/{copy.place}/{copy.provider_id or blob}",
         channel=Channel.EMAIL,
-        at=sent_at,
+        at=sent_at or letter.received_at,
         facts=facts,
         copy=copy,
         search=_searched(parsed, people, level),
@@ -105,18 +106,9 @@ def _thread(parsed: mail.Mail) -> tuple[str, ...]:
     return tuple(ref for ref in dict.fromkeys(wanted) if ref != parsed.message_id)
 
 
-def _attachments(parsed: mail.Mail) -> tuple[Attachment, ...]:
-    return tuple(
-        Attachment(each.index, each.name, each.media_type, each.size, each.content_id, each.inline)
-        for each in parsed.attachments
-    )
-
-
-def _plausible(date: datetime | None, received_at: datetime) -> datetime:
-    """The mail's own date, unless it is missing, from the future or from before there was mail."""
-    if date is None or not EARLIEST < date < received_at + timedelta(days=1):
-        return received_at
-    return date
+def _plausible(date: datetime | None, received_at: datetime) -> bool:
+    """False where the mail's own date is missing, from the future or from before there was mail."""
+    return date is not None and EARLIEST < date < received_at + timedelta(days=1)
 
 
 def _searched(parsed: mail.Mail, people: Sequence[Participant], level: Level) -> str:
@@ -139,12 +131,21 @@ _never = NeverLog()
 
 
 def _begin(never: NeverLog) -> None:
-    """In a new worker: it leaves Ctrl-C to the hub, yields to it, and knows whom never to record."""
+    """In a new worker: it leaves Ctrl-C to the hub, yields to it, ends with it, and knows whom never to record."""
     global _never
     _never = never
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.nice(5)
+    threading.Thread(target=_end_with_hub, name="end-with-hub", daemon=True).start()
+
+
+def _end_with_hub() -> None:
+    """Of a hub that was killed nobody else hears here: each worker holds the queue's own writing end open."""
+    hub = multiprocessing.parent_process()
+    if hub is not None:
+        hub.join()
+        os._exit(1)
 
 
 def _understand_all(source: str, letters: Sequence[RawMail]) -> list[Opened | Unreadable]:

@@ -298,7 +298,7 @@ def _told_apart(
                 facts = documents.decode(Kind.MESSAGE, found[event.key].facts)
                 known = facts if isinstance(facts, Message) else None
             if known is not None and _differ(known, message):
-                event = replace(event, key=documents.content_key(message))
+                event = replace(event, key=documents.content_key(message, entry.blob))
                 keys.add(event.key)
                 entry = replace(entry, event=event)
             first.setdefault(event.key, message)
@@ -309,10 +309,13 @@ def _told_apart(
 
 
 def _differ(one: Message, other: Message) -> bool:
-    def written(message: Message) -> tuple[object, ...]:
-        return (message.sent_at, *(p.handle for p in message.participants or () if p.role.begins))
+    """Whether they have other dates or senders. A mail without a date is the same as one with any."""
 
-    return written(one) != written(other)
+    def senders(message: Message) -> list[str]:
+        return [p.handle for p in message.participants or () if p.role.begins]
+
+    dated = one.sent_at is not None and other.sent_at is not None
+    return senders(one) != senders(other) or (dated and one.sent_at != other.sent_at)
 
 
 def _open_level(subject: _Subject) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from hub import CallState, Channel, Copy, Event, Leg, Level, Message, Participant, Role, Unreadable
+from hub import CallState, Channel, Copy, Event, Leg, Level, Message, Participant, RawMail, Role, Unreadable
 from hub.ingest import LeaseLost
 from hub.store.schema import sources
 from tests.hub.core import Core, call, letter
@@ -79,6 +80,29 @@ async def test_a_mail_without_message_id_is_known_by_its_content(core: Core) -> 
     await core.ingest.record("mail", [letter("", uid=1)])
     await core.ingest.record("other", [letter("", uid=9)])
     await core.ingest.record("mail", [letter("", uid=2, text="Another one.")])
+    assert await core.one("SELECT count(*) FROM interactions") == 2
+
+
+def undated(ident: str, minutes: int, *, uid: int = 1) -> RawMail:
+    """A mail that says no date, received *minutes* after noon."""
+    told = letter(ident, uid=uid)
+    raw = b"\r\n".join(line for line in told.raw.split(b"\r\n") if not line.startswith(b"Date:"))
+    return replace(told, raw=raw, received_at=datetime(2026, 11, 20, 12, minutes, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("ident", ["a@customer.example", ""])
+async def test_a_mail_without_date_is_one_mail_whenever_it_is_repeated(core: Core, ident: str) -> None:
+    await core.ingest.record("mail", [undated(ident, 1)])
+    await core.ingest.record("mail", [undated(ident, 2)])
+    await core.ingest.record("other", [undated(ident, 0, uid=7)])
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert await core.rows("SELECT occurred_at FROM interactions") == [(int(noon.timestamp() * 1_000_000),)]
+
+
+async def test_mails_without_date_and_message_id_are_told_apart_by_their_bytes(core: Core) -> None:
+    one = undated("", 1)
+    other = replace(undated("", 2, uid=2), raw=b"Received: from elsewhere\r\n" + one.raw)
+    await core.ingest.record("mail", [one, other])
     assert await core.one("SELECT count(*) FROM interactions") == 2
 
 
@@ -290,3 +314,13 @@ async def test_what_was_put_aside_can_be_replayed_once_it_can_be_read(core: Core
         ("open", 1),
         ("replayed", 1),
     ]
+
+
+async def test_a_caller_that_gives_up_takes_nobody_along(core: Core) -> None:
+    kept = asyncio.create_task(core.ingest.record("pbx", [call("1", RINGING)]))
+    gone = asyncio.create_task(core.ingest.record("pbx", [call("2", RINGING)]))
+    last = asyncio.create_task(core.ingest.record("pbx", [call("3", RINGING)]))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.gather(kept, last)
+    assert await core.one("SELECT count(*) FROM interactions WHERE key IN ('pbx:1', 'pbx:3')") == 2
