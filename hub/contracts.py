@@ -61,7 +61,8 @@ class Settings(BaseModel):
     """Base of a plug-in's settings: the keys of its `[sources.<name>]` or `[crm.<name>]` table beyond the common
     ones."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Without the last one, pydantic would quote a password in its errors.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

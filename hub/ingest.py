@@ -51,6 +51,15 @@ class _Waiting:
     part: Part
     done: asyncio.Future[None]
 
+    def settle(self, error: BaseException | None = None) -> None:
+        """Tell the caller, unless it has gone: the others of its batch must be told all the same."""
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
+
 
 class _Lane:
     """Collects what comes while a transaction runs, and commits it together in the next one."""
@@ -77,8 +86,7 @@ class _Lane:
                     await self._commit(batch)
                 except BaseException as error:
                     for waiting in batch:
-                        if not waiting.done.done():
-                            waiting.done.set_exception(error)
+                        waiting.settle(error)
                     if not isinstance(error, Exception):
                         raise
         finally:
@@ -112,22 +120,16 @@ class _Lane:
                     await self._alone(waiting)
                 return
             for waiting in batch:
-                if waiting.part in recorded.lost:
-                    waiting.done.set_exception(LeaseLost(waiting.part.source))
-                else:
-                    waiting.done.set_result(None)
+                waiting.settle(_lost(waiting.part, recorded))
             return
 
     async def _alone(self, waiting: _Waiting) -> None:
         try:
             recorded = await self._halves(waiting.part)
         except Exception as error:
-            waiting.done.set_exception(error)
-            return
-        if recorded.lost:
-            waiting.done.set_exception(LeaseLost(waiting.part.source))
+            waiting.settle(error)
         else:
-            waiting.done.set_result(None)
+            waiting.settle(LeaseLost(waiting.part.source) if recorded.lost else None)
 
     async def _halves(self, part: Part) -> Recorded:
         """Record *part*; what cannot be recorded of it is found by halving and put into quarantine."""
@@ -285,6 +287,10 @@ class Ingest:
             await asyncio.to_thread(work)
         except OSError as error:
             raise Unavailable(f"the blob folder cannot be written: {error.strerror}") from error
+
+
+def _lost(part: Part, recorded: Recorded) -> LeaseLost | None:
+    return LeaseLost(part.source) if any(part is lost for lost in recorded.lost) else None
 
 
 def _why(error: Exception) -> str:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from hub.formats.mail import Attachment as Attachment
+
 
 class Channel(StrEnum):
     """The medium, not a configured account."""
@@ -105,18 +107,6 @@ class Participant:
     handle: str
     role: Role
     name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file in a message: its place in the raw mail (*index*), and what the mail says about it. *size* in bytes."""
-
-    index: int
-    name: str
-    media_type: str
-    size: int
-    content_id: str = ""
-    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -330,7 +330,7 @@ quarantine = Table(
     Column("about", Document, nullable=False),
     Column("state", Text, nullable=False),
     Column("at", Instant, nullable=False),
-    Index(None, "source", "kind", "blob", unique=True),
+    Index(None, "blob", "source", "kind", unique=True),
 )
 
 # state: waiting | sent | perhaps | failed. One row per (destination, subject): newer state replaces what is not sent

@@ -54,6 +54,10 @@ class SetRead:
     def __init__(self, select: sa.Select[Any]) -> None:
         self._sql = {name: str(select.compile(dialect=dialect)) for name, dialect in _DIALECTS.items()}
 
+    def sql(self, dialect: str) -> str:
+        """The statement in the words of *dialect*, with one parameter, `keys`."""
+        return self._sql[dialect]
+
     def __call__(self, conn: sa.Connection, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The rows for *keys*; no statement is sent for an empty set."""
         if not keys:

@@ -224,7 +224,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
     )
-    op.create_index(op.f("ix_quarantine_source_kind_blob"), "quarantine", ["source", "kind", "blob"], unique=True)
+    op.create_index(op.f("ix_quarantine_blob_source_kind"), "quarantine", ["blob", "source", "kind"], unique=True)
     op.create_table(
         "refusals",
         sa.Column("source", sa.Text(), nullable=False),
