@@ -47,13 +47,17 @@ KNOWN = (Failure, Verdict, AccountError, NotHeld)
 
 def operations() -> dict[str, Operation]:
     """Every operation by its name."""
-    from hub import quarantine, sources
+    from hub import bulk, quarantine, sources, staff
+    from hub.crm import imports
 
     return {
+        "contacts.import": imports.import_operation,
+        "ingest": bulk.ingest,
         "quarantine.list": quarantine.list_operation,
         "quarantine.replay": quarantine.replay_operation,
         "quarantine.show": quarantine.show_operation,
         "sources": sources.list_operation,
+        **staff.OPERATIONS,
     }
 
 
