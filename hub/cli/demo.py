@@ -128,7 +128,10 @@ def _say(clock: str, line: str) -> None:
 
 
 def _speed(text: str) -> float:
-    speed = float(text)
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0
     if not 0.01 <= speed <= 1000:
-        raise argparse.ArgumentTypeError("must be between 0.01 and 1000")
+        raise argparse.ArgumentTypeError(f'"{text}" is no number from 0.01 to 1000')
     return speed

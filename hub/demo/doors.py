@@ -28,9 +28,9 @@ class Door:
     address: str
     public_url: str
 
-    async def post(self, headers: dict[str, str], body: bytes) -> None:
+    async def post(self, headers: dict[str, str], body: bytes, query: str = "") -> None:
         """Deliver. Raises `Failure` where the hub does not take it."""
-        async with self.client.post(self.address, data=body, headers=headers) as answer:
+        async with self.client.post(self.address + query, data=body, headers=headers) as answer:
             if answer.status >= 300:
                 raise Failure(f"The hub answered {answer.status} to {self.name}: {(await answer.text())[:200]}")
 
@@ -45,15 +45,15 @@ class Twilio:
     token: str
     line: str
 
-    async def tell(self, **fields: str) -> None:
+    async def tell(self, query: str = "", **fields: str) -> None:
         """One signed request."""
         told = {"AccountSid": self.account, "ApiVersion": "2010-04-01", **fields}
-        signed = self.door.public_url + "".join(f"{name}{told[name]}" for name in sorted(told))
+        signed = self.door.public_url + query + "".join(f"{name}{told[name]}" for name in sorted(told))
         headers = {
             "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
             "X-Twilio-Signature": hmac_base64(self.token, signed.encode(), "sha1"),
         }
-        await self.door.post(headers, urlencode(told).encode())
+        await self.door.post(headers, urlencode(told).encode(), query)
 
     def call(self, caller: str) -> Call:
         """Somebody dials the number."""
@@ -103,7 +103,7 @@ class Call:
 
     async def again(self) -> None:
         """Twilio is not sure that its last callback arrived, and sends it once more."""
-        await self.twilio.tell(**self._last)
+        await self.twilio.tell(self._query, **self._last)
 
     async def transcribed(self, text: str) -> None:
         """A transcription of what was said: genuine, and nothing that the hub reads yet."""
@@ -130,7 +130,12 @@ class Call:
             "Timestamp": format_datetime(at or datetime.now(UTC)),
             **more,
         }
-        await self.twilio.tell(**self._last)
+        await self.twilio.tell(self._query, **self._last)
+
+    @property
+    def _query(self) -> str:
+        """What the firm's TwiML adds to the callbacks' URL: a leg does not know which number was called."""
+        return "?" + urlencode({"line": self.twilio.line})
 
 
 @dataclass(frozen=True, slots=True)
