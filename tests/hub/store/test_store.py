@@ -36,9 +36,9 @@ async def test_the_migrations_make_the_tables_that_the_code_knows(store: Store) 
     assert await store.read(differences) == []
 
 
-async def test_opening_twice_migrates_once(store_url: str) -> None:
+async def test_opening_twice_migrates_once(empty_url: str) -> None:
     for _ in range(2):
-        async with Store.open(store_url) as store:
+        async with Store.open(empty_url) as store:
             versions = await store.read(
                 lambda conn: list(conn.execute(sa.text("SELECT version_num FROM alembic_version")))
             )
