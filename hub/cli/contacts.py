@@ -88,7 +88,8 @@ def _prepared(rows: Any, config: Config) -> tuple[list[Person], list[Remark]]:
 
 def _imported(config: Config, people: list[Person], *, dry_run: bool) -> dict[str, Any]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("contacts", total=len(people))
 
         def tell(news: Mapping[str, Any]) -> None:

@@ -66,4 +66,11 @@ async def _state(service: Service, screen: Subscription) -> None:
 
 def add_routes(app: web.Application) -> None:
     """The stream."""
-    app.router.add_get("/live", stream)
+    app.router.add_get("/live", stream, allow_head=False)
+    app.on_shutdown.append(_end_all)
+
+
+async def _end_all(app: web.Application) -> None:
+    """The hub stops: it need not wait until every browser has left."""
+    for screen in app[SERVICE].live.subscriptions():
+        screen.end()

@@ -21,7 +21,7 @@ async def test_every_answer_carries_the_security_headers(office: Office, path: s
         } <= policy  # fmt: skip
         assert "unsafe-inline" not in answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Referrer-Policy"] == "same-origin"
         assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
         assert answer.headers["Cache-Control"] == "no-store"
 

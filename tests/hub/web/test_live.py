@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,7 +18,7 @@ from hub.live import LiveEvent
 from hub.live.bus import MAX_WAITING
 from hub.privacy.visibility import Scope
 from hub.web import live as live_module
-from tests.hub.web.office import Office
+from tests.hub.web.office import Office, open_office
 
 
 @dataclass(slots=True)
@@ -197,3 +198,12 @@ async def test_a_caller_who_is_never_logged_rings_from_memory(office: Office) ->
         assert pop["handle"] == "tel:+4930999999"
     async with ada.get(f"/api/v1/interactions/{pop['interaction']}") as answer:
         assert answer.status == 404
+
+
+async def test_a_hub_that_stops_lets_its_streams_go(tmp_path: Path) -> None:
+    async with open_office(f"sqlite:///{tmp_path / 'hub.sqlite3'}", tmp_path) as office:
+        ada = await office.person("ada", agent="ada")
+        async with screen(ada) as stream:
+            await stream.next("ringing")
+            await office.app.shutdown()
+            await stream.ended()
