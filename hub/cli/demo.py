@@ -18,6 +18,7 @@ import uvloop
 from hub import logs
 from hub.cli.serve import running
 from hub.config import Config
+from hub.control import perform
 from hub.demo import firm
 from hub.demo.day import World, day, weeks_before
 from hub.demo.doors import Door, MailServer, PhoneSystem, Twilio
@@ -88,6 +89,13 @@ async def _world(config: Config, address: str, speed: float) -> AsyncGenerator[W
     async def passes(seconds: float) -> None:
         await asyncio.sleep(seconds / speed)
 
+    async def ingest(name: str, content: str) -> None:
+        path = config.path.with_name(name)
+        await asyncio.to_thread(path.write_text, content, "utf-8")
+        await perform(
+            config, "ingest", {"paths": [str(path.absolute())], "source": "files", "level": "", "audience": ""}
+        )
+
     async with aiohttp.ClientSession() as client:
 
         def door(name: str) -> Door:
@@ -99,6 +107,7 @@ async def _world(config: Config, address: str, speed: float) -> AsyncGenerator[W
             Twilio(door("front-desk"), account, firm.secret(config, "twilio"), firm.LINE),
             PhoneSystem(door("showroom"), firm.secret(config, "showroom")),
             MailServer(host, int(port)),
+            ingest,
             _say,
             passes,
         )

@@ -13,12 +13,13 @@ from hub.demo.firm import ADA, BEN, JONAS, KRUEGER, LI_NA, MARTHA, MARTHA_MOBILE
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Who speaks to the hub from outside. *says* tells the audience what happens (the time of the firm's day, and a
-    line), *passes* lets some seconds pass."""
+    """Who speaks to the hub from outside. *ingest* takes in a file of that content, as `hub ingest` does. *says* tells
+    the audience what happens (the time of the firm's day, and a line), *passes* lets some seconds pass."""
 
     twilio: Twilio
     showroom: PhoneSystem
     post: MailServer
+    ingest: Callable[[str, str], Awaitable[None]]
     says: Callable[[str, str], None]
     passes: Callable[[float], Awaitable[None]]
 
@@ -94,6 +95,9 @@ async def _noon(world: World) -> None:
 
 async def _afternoon(world: World) -> None:
     post, says, passes = world.post, world.says, world.passes
+    says("13:10", "Ada takes in her calendar with `hub ingest`: meetings stand on the timelines, too.")
+    await world.ingest("calendar.ics", mails.calendar(datetime.now(UTC)))
+    await passes(2)
     says("13:30", "Sofia Rossi invites Ada to a meeting; 陳怡君 asks for 120 wall lamps.")
     await post.deliver(mails.visit(datetime.now(UTC)))
     await post.deliver(mails.wall_lamps(datetime.now(UTC)))

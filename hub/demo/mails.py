@@ -177,19 +177,46 @@ def away(at: datetime) -> EmailMessage:
 def visit(at: datetime) -> EmailMessage:
     """Sofia invites Ada (RFC 5546, RFC 6047)."""
     begins = (at + timedelta(days=7)).astimezone(UTC).replace(hour=13, minute=0, second=0)
-    lines = (
-        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Rossi//EN", "METHOD:REQUEST", "BEGIN:VEVENT",
-        f"UID:{begins:%Y%m%d}-showroom@rossi.example", f"DTSTAMP:{at.astimezone(UTC):%Y%m%dT%H%M%SZ}",
-        f"DTSTART:{begins:%Y%m%dT%H%M%SZ}", f"DTEND:{begins + timedelta(hours=1):%Y%m%dT%H%M%SZ}",
-        "SUMMARY:Visita in showroom", "LOCATION:Lumen\\, Berlin", "ORGANIZER;CN=Sofia Rossi:mailto:sofia@rossi.example",
-        "ATTENDEE;CN=Ada Brandt;RSVP=TRUE:mailto:ada@lumen.example", "END:VEVENT", "END:VCALENDAR", "",
-    )  # fmt: skip
     invitation = mail(
         "visit", SOFIA, ADA, "Visita in showroom",
         f"Buongiorno Ada,\n\npasso volentieri in showroom il {begins:%d.%m.}\n\nSofia", at,
     )  # fmt: skip
-    invitation.add_alternative("\r\n".join(lines), subtype="calendar", params={"method": "REQUEST"})
+    meeting = _meeting("showroom", "Visita in showroom", begins, SOFIA, ADA)
+    invitation.add_alternative(_calendar(meeting, method="REQUEST"), subtype="calendar", params={"method": "REQUEST"})
     return invitation
+
+
+def calendar(now: datetime) -> str:
+    """Ada's calendar as a file (RFC 5545): what she agreed with Martha Vogel, and a fair with Wang Xiaoming."""
+    day, noon = timedelta(days=1), now.astimezone(UTC).replace(hour=12, minute=0, second=0)
+    return _calendar(
+        _meeting("lobby", "Haus am Kanal: both samples", noon - 3 * day, ADA, MARTHA),
+        _meeting("fair", "Light fair, stand 4.1 C22", noon + 5 * day, ADA, WANG),
+    )
+
+
+def _calendar(*meetings: str, method: str = "PUBLISH") -> str:
+    parts = (
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//Lumen//EN",
+        f"METHOD:{method}",
+        *meetings,
+        "END:VCALENDAR",
+        "",
+    )
+    return "\r\n".join(parts)
+
+
+def _meeting(ident: str, title: str, begins: datetime, organizer: Address, attendee: Address) -> str:
+    lines = (
+        "BEGIN:VEVENT", f"UID:{ident}@calendar.example", f"DTSTAMP:{begins - timedelta(days=9):%Y%m%dT%H%M%SZ}",
+        f"DTSTART:{begins:%Y%m%dT%H%M%SZ}", f"DTEND:{begins + timedelta(hours=1):%Y%m%dT%H%M%SZ}",
+        f"SUMMARY:{title.replace(',', chr(92) + ',')}", "LOCATION:Berlin",
+        f"ORGANIZER;CN={organizer.display_name}:mailto:{organizer.addr_spec}",
+        f"ATTENDEE;CN={attendee.display_name};RSVP=TRUE:mailto:{attendee.addr_spec}", "END:VEVENT",
+    )  # fmt: skip
+    return "\r\n".join(lines)
 
 
 def wall_lamps(at: datetime) -> EmailMessage:

@@ -130,8 +130,8 @@ async def _rang(events: list[tuple[str, dict[str, Any]]]) -> None:
 async def _stands(ada: aiohttp.ClientSession) -> None:
     counts = {
         "mailto:li.na@guangpu.example": ["call"] * 2 + ["message"] * 7,
-        "mailto:wang@brightway.example": ["call"] * 2 + ["message"],
-        "mailto:m.vogel@vogel.example": ["call"] * 2 + ["message"] * 4,
+        "mailto:wang@brightway.example": ["call"] * 2 + ["meeting", "message"],
+        "mailto:m.vogel@vogel.example": ["call"] * 2 + ["meeting"] + ["message"] * 4,
         "mailto:jp@kontor-nord.example": ["call"] * 2 + ["message"] * 3,
         "mailto:sofia@rossi.example": ["message"],
         "mailto:yichun@taipei-design.example": ["message"],
