@@ -20,7 +20,9 @@ from yarl import URL
 from hub import accounts, config
 from hub.privacy.visibility import Authority, Scope
 from hub.service import Service
+from hub.web.access import Access
 from hub.web.app import make_app
+from hub.web.keys import ACCESS
 
 PUBLIC_URL = "https://hub.example.org"
 PBX_TOKEN = "pbx-3f9a7c21"
@@ -70,6 +72,11 @@ class Office:
     app: web.Application
     url: URL
     stack: AsyncExitStack = field(repr=False)
+
+    @property
+    def access(self) -> Access:
+        """Who may come in, as the application knows it."""
+        return self.app[ACCESS]
 
     async def client(self, **headers: str) -> aiohttp.ClientSession:
         """A client that nobody knows."""
