@@ -33,7 +33,7 @@ CHUNK = 16
 SECONDS_FOR_CHUNK = 60
 SECONDS_FOR_MAIL = 20
 PREVIEW = 300
-PREVIEW_FROM = 4000  # characters of the text in which the first words are looked for
+PREVIEW_FROM = 1500  # characters of the text in which the first words are looked for
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _ADDRESS = re.compile(rb"[^\s<>\"',;:()]+@[^\s<>\"',;:()]+")
 

@@ -64,24 +64,50 @@ class Screen(asyncio.Protocol):
         self.lost = True
 
 
-class Line(asyncio.Protocol):
-    """One kept-alive connection that posts; it goes back to *free* with each answer."""
+class Exchange:
+    """Posts requests in their order, each over the next connection that is free."""
 
-    def __init__(self, free: deque[Line], clock: Clock) -> None:
-        self._free = free
-        self._clock = clock
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.lines: list[Line] = []
+        self._free: deque[Line] = deque()
+        self._waiting: deque[bytes] = deque()
+
+    def post(self, request: bytes, caller: bytes | None) -> None:
+        """Send *request*; the clock of *caller*'s call, if it rings, starts when the request is due."""
+        if caller is not None:
+            self.clock.sent[caller] = time.perf_counter()
+        self._waiting.append(request)
+        self._send()
+
+    def free(self, line: Line) -> None:
+        """*line* has its answer."""
+        self._free.append(line)
+        self._send()
+
+    def _send(self) -> None:
+        while self._free and self._waiting:
+            self._free.popleft().transport.write(self._waiting.popleft())  # type: ignore[attr-defined]
+
+
+class Line(asyncio.Protocol):
+    """One kept-alive connection."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ready to post."""
         self.transport = transport
-        self._free.append(self)
+        self._exchange.lines.append(self)
+        self._exchange.free(self)
 
     def data_received(self, data: bytes) -> None:
         """An answer (all of them are short)."""
         if data.startswith(b"HTTP/"):
             if not data.startswith(b"HTTP/1.1 2"):
-                self._clock.refused += 1
-            self._free.append(self)
+                self._exchange.clock.refused += 1
+            self._exchange.free(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,34 +130,21 @@ async def measure(target: Target, rate: int, calls: int, rings_for: float, lines
         _, screen = await loop.create_connection(lambda r=request: Screen(r, clock), "127.0.0.1", target.port)  # type: ignore[misc]
         screens.append(screen)
     await asyncio.gather(*(screen.ready for screen in screens))
-    free: deque[Line] = deque()
+    exchange = Exchange(clock)
     for _ in range(lines):
-        await loop.create_connection(lambda: Line(free, clock), "127.0.0.1", target.port)
+        await loop.create_connection(lambda: Line(exchange), "127.0.0.1", target.port)
     rings = [target.ring(number) for number in range(calls)]
     ends = [target.end(number) for number in range(calls)]
-    busy = 0
-
-    def post(request: bytes, caller: bytes | None) -> None:
-        nonlocal busy
-        if not free:
-            busy += 1
-            loop.call_later(0.0005, post, request, caller)
-            return
-        line = free.popleft()
-        if caller is not None:
-            clock.sent[caller] = time.perf_counter()
-        line.transport.write(request)  # type: ignore[attr-defined]
-
     begin = loop.time() + 0.5
     for number, (caller, request) in enumerate(rings):
         at = begin + number / rate
-        loop.call_at(at, post, request, caller)
-        loop.call_at(at + rings_for, post, ends[number], None)
+        loop.call_at(at, exchange.post, request, caller)
+        loop.call_at(at + rings_for, exchange.post, ends[number], None)
     await asyncio.sleep(0.5 + calls / rate + rings_for)
     deadline = loop.time() + 10
     while len(clock.took) < calls and loop.time() < deadline:
         await asyncio.sleep(0.05)
-    for connection in (*screens, *free):
+    for connection in (*screens, *exchange.lines):
         connection.transport.close()
     if len(clock.took) < calls or clock.refused or any(screen.lost for screen in screens):
         raise RuntimeError(f"{calls - len(clock.took)} pops of {calls} never came, {clock.refused} posts refused")

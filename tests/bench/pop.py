@@ -20,7 +20,7 @@ from tests.bench.report import Ratio, median, percentile
 RATE = 300
 CALLS = 1500
 ROUNDS = 3
-RINGS_FOR = 1.0
+RINGS_FOR = 2.0
 
 
 def run() -> str:
