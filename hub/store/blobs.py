@@ -26,6 +26,15 @@ _KEEP = SetWrite(
 )
 
 
+def sync_folder(folder: Path) -> None:
+    """Make the names in *folder* durable: a file that is synced may still have none after a power cut. Blocks."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 class Blobs:
     """*folder* is where large blobs become files; `None` keeps all in the database."""
 
@@ -37,8 +46,14 @@ class Blobs:
         if self._folder is None or len(data) <= INLINE_LIMIT:
             return
         path = self._path(name)
-        if path.exists():
-            return
+        if not path.exists():
+            self._write(path, data)
+        # Of a file that is there already, too: whoever wrote it may have been killed before this, or be about to do it.
+        for folder in (path.parent, self._folder, self._folder.parent):
+            sync_folder(folder)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """A file appears under its name whole and synced, or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, temporary = tempfile.mkstemp(dir=path.parent)
         try:
@@ -50,12 +65,6 @@ class Blobs:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        for folder in (path.parent, self._folder):
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
 
     def keep(self, conn: sa.Connection, items: Sequence[tuple[str, bytes]]) -> None:
         """Count a reference for each of *items* (name, bytes), in the caller's transaction. Call `settle` before."""

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
 from hub.contracts import Unavailable
-from hub.store.blobs import Blobs
+from hub.store.blobs import Blobs, sync_folder
 from hub.store.ids import Ids
 from hub.store.migrate import upgrade
 
@@ -130,13 +130,13 @@ def _worth_repeating(error: BaseException) -> bool:
     return _code(error) in ("40001", "40P01")  # serialisation failure, deadlock
 
 
-def translate(error: BaseException) -> BaseException:
+def translate(error: BaseException, what: str = "the store cannot write") -> BaseException:
     """A store that is down, locked, full or in trouble is `Unavailable`; data errors and bugs stay what they are."""
     origin = getattr(error, "orig", None) or error
     kinds = {cls.__name__ for cls in type(origin).__mro__}
     trouble = isinstance(error, OSError) or not kinds.isdisjoint(("OperationalError", "InterfaceError"))
     if trouble or getattr(error, "connection_invalidated", False) or _code(error)[:2] in ("08", "53", "57", "58"):
-        unavailable = Unavailable(f"the store cannot write: {origin}".strip())
+        unavailable = Unavailable(f"{what}: {origin}".strip())
         unavailable.__cause__ = error
         return unavailable
     return error
@@ -167,7 +167,9 @@ class Store:
             database = sa.make_url(url).database
             if url.startswith("sqlite") and database:
                 path = Path(database)
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if not path.parent.exists():
+                    path.parent.mkdir(parents=True, mode=0o700)
+                    sync_folder(path.parent.parent)
                 stack.enter_context(_Lock(path))
                 folder = path.parent / "blobs"
             store = cls(url, folder)
@@ -192,8 +194,13 @@ class Store:
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._readers, job)
-        except sa.exc.OperationalError as error:
-            raise Unavailable(f"the store cannot be read: {error.orig}") from error
+        except OSError:  # a blob's file: the store itself answers
+            raise
+        except Exception as error:
+            told = translate(error, "the store cannot be read")
+            if told is error:
+                raise
+            raise told from error
 
     async def write(self, work: Callable[[Connection], T], lane: Lane = Lane.PEOPLE) -> T:
         """Run *work* in one transaction; it is durable when this returns. *work* may be repeated after a deadlock.

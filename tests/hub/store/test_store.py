@@ -153,6 +153,17 @@ async def test_a_server_that_goes_away_is_unavailable_and_comes_back(postgres_ur
         assert await store.write(lambda conn: conn.exec_driver_sql("SELECT 1").scalar()) == 1
 
 
+async def test_a_server_that_goes_away_while_it_is_asked_is_unavailable(postgres_url: str) -> None:
+    def cut(conn: sa.Connection) -> None:
+        conn.connection.cursor().execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    async with Store.open(postgres_url) as store:
+        for ask in (store.read, store.write):
+            with pytest.raises(Unavailable):
+                await ask(cut)
+            assert await ask(lambda conn: conn.execute(sa.select(1)).scalar()) == 1
+
+
 async def test_ids_grow_and_do_not_repeat(store: Store) -> None:
     ids = [store.ids() for _ in range(50_000)]
     assert ids == sorted(set(ids))

@@ -1,0 +1,199 @@
+"""Mails and calls that stream into a hub which may go away at any moment, and a ledger of what it accepted.
+
+Whoever sends repeats what was not acknowledged, as mail servers and providers do; every fifth thing is not repeated,
+so that it may be there or not, but not twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.utils import format_datetime
+from functools import partial
+
+import aiohttp
+import orjson
+
+from tests.fakes.twilio import InboundCall, Twilio
+from tests.servers.dovecot import Dovecot
+
+LINE = "+4930123456"
+PHONE = "+4930123451"
+PBX_TOKEN = "pbx-51f0c2a97e"
+TWILIO_TOKEN = "twilio-8d20b7e163"
+BEGAN = datetime.now(UTC).replace(microsecond=0)
+PAUSE = 0.01
+LARGE = 100_000
+ANSWER = aiohttp.ClientTimeout(total=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who writes and calls."""
+
+    name: str
+    address: str
+    number: str
+
+
+CUSTOMERS = tuple(
+    Customer(f"Customer {number}", f"kim@customer-{number}.example", f"+493090182{number}") for number in range(5)
+)
+
+
+def customer(number: int) -> Customer:
+    """Whose turn it is."""
+    return CUSTOMERS[number % len(CUSTOMERS)]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What was sent, by the name it has on a timeline: a mail's subject, a call's key. *talked* are the seconds of
+    the calls that were told to their end."""
+
+    accepted: dict[str, Customer] = field(default_factory=dict)
+    perhaps: dict[str, Customer] = field(default_factory=dict)
+    talked: dict[str, int] = field(default_factory=dict)
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def deliver(self, name: str, number: int, *steps: Callable[[], Awaitable[None]]) -> bool:
+        """Take each of *steps* until it succeeds; every fifth thing is given up as soon as one fails."""
+        for step in steps:
+            while True:
+                try:
+                    await step()
+                    break
+                except (OSError, smtplib.SMTPException, aiohttp.ClientError, TimeoutError):
+                    if number % 5 == 4:
+                        self.perhaps[name] = customer(number)
+                        return False
+                    await asyncio.sleep(0.05)
+        self.accepted[name] = customer(number)
+        return True
+
+    async def numbers(self) -> AsyncIterator[int]:
+        """0, 1, 2 … until it is enough."""
+        number = 0
+        while not self.enough.is_set():
+            yield number
+            number += 1
+            await asyncio.sleep(PAUSE)
+
+
+def mail(name: str, number: int) -> bytes:
+    """A mail of the customer whose turn it is. Some are large, some have no Message-ID, no Date, or neither."""
+    message = EmailMessage()
+    message["From"] = customer(number).address
+    message["To"] = "support@example.org"
+    message["Subject"] = name
+    if number % 6 not in (1, 5):
+        message["Message-ID"] = f"<{name}@customer.example>"
+    if number % 6 not in (3, 5):
+        message["Date"] = format_datetime(BEGAN + timedelta(seconds=number))
+    message.set_content(f"This is {name}.")
+    if number % 10 == 0:
+        message.add_attachment(name.encode() * (LARGE // len(name)), "application", "octet-stream", filename="plan.bin")
+    return message.as_bytes()
+
+
+class Sender:
+    """Speaks SMTP, or LMTP, to the hub's door; after a failure on a new connection."""
+
+    def __init__(self, protocol: type[smtplib.SMTP], port: int) -> None:
+        self._protocol = protocol
+        self._port = port
+        self._connection: smtplib.SMTP | None = None
+
+    def send(self, raw: bytes) -> None:
+        """Returns when the mail was accepted. Raises what went wrong."""
+        try:
+            if self._connection is None:
+                self._connection = self._protocol("127.0.0.1", self._port, timeout=15)
+            self._connection.sendmail("sender@customer.example", ["support@example.org"], raw)
+        except (OSError, smtplib.SMTPException):
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+async def mails_through_the_door(ledger: Ledger, protocol: type[smtplib.SMTP], port: int) -> None:
+    """One mail after the other on one connection."""
+    sender = Sender(protocol, port)
+    async for number in ledger.numbers():
+        name = f"{protocol.__name__}-{number}"
+        raw = mail(name, number)
+        await ledger.deliver(name, number, lambda raw=raw: asyncio.to_thread(sender.send, raw))  # type: ignore[misc]
+    sender.close()
+
+
+async def mails_in_the_mailbox(ledger: Ledger, dovecot: Dovecot) -> None:
+    """Single mails by LMTP, and now and then many at once."""
+    async for number in ledger.numbers():
+        if number % 25 == 24:
+            names = [f"burst-{number}-{each}" for each in range(40)]
+            mails = [mail(name, each) for each, name in enumerate(names)]
+            await asyncio.to_thread(dovecot.append, mails)
+            ledger.accepted.update({name: customer(each) for each, name in enumerate(names)})
+        else:
+            name = f"mailbox-{number}"
+            await asyncio.to_thread(dovecot.deliver, mail(name, number))
+            ledger.accepted[name] = customer(number)
+
+
+async def mails_both_ways(ledger: Ledger, dovecot: Dovecot, port: int) -> None:
+    """Mails that come through the door and lie in the mailbox as well."""
+    sender = Sender(smtplib.SMTP, port)
+    async for number in ledger.numbers():
+        name, turn = f"both-{number}", 3 * number  # so that each has a Message-ID: only that tells that they are one
+        raw = mail(name, turn)
+        await ledger.deliver(name, turn, lambda raw=raw: asyncio.to_thread(sender.send, raw))  # type: ignore[misc]
+        await asyncio.to_thread(dovecot.deliver, raw)
+        ledger.perhaps.pop(name, None)
+        ledger.accepted[name] = customer(turn)
+    sender.close()
+
+
+async def calls_at_twilio(ledger: Ledger, url: str) -> None:
+    """Calls that are answered, as the phone that `<Dial>` rings and the number tell of them."""
+    twilio = Twilio(f"{url}/webhooks/front-desk", TWILIO_TOKEN)
+    async with aiohttp.ClientSession(timeout=ANSWER) as session:
+        async for number in ledger.numbers():
+            seconds = 1 + number % 100
+            call = InboundCall(f"CA{number:032d}", customer(number).number, LINE, BEGAN + timedelta(seconds=number))
+            told = [call.leg(f"CB{number:032d}", PHONE, status, second)
+                    for second, status in enumerate(("initiated", "ringing", "in-progress"))]  # fmt: skip
+            told.append(call.leg(f"CB{number:032d}", PHONE, "completed", 2 + seconds, CallDuration=str(seconds)))
+            told.append(call.over(3 + seconds))
+            name = f"twilio:{call.sid}"
+            requests = [twilio.request(fields) for fields in told]
+            if await ledger.deliver(name, number, *(partial(_post, session, *request) for request in requests)):
+                ledger.talked[name] = seconds
+
+
+async def calls_at_a_phone_system(ledger: Ledger, url: str) -> None:
+    """Calls that are answered, as any phone system tells of them."""
+    headers = {"Authorization": f"Bearer {PBX_TOKEN}"}
+    async with aiohttp.ClientSession(timeout=ANSWER) as session:
+        async for number in ledger.numbers():
+            seconds = 1 + number % 100
+            call = {"id": f"call-{number}", "from": customer(number).number, "to": LINE, "agent": "ada"}
+            told: list[dict[str, object]] = [{**call, "event": event} for event in ("ringing", "answered")]
+            told.append({**call, "event": "ended", "duration": seconds})
+            name = f"pbx:call-{number}"
+            steps = (partial(_post, session, f"{url}/webhooks/pbx", headers, orjson.dumps(each)) for each in told)
+            if await ledger.deliver(name, number, *steps):
+                ledger.talked[name] = seconds
+
+
+async def _post(session: aiohttp.ClientSession, url: str, headers: dict[str, str], body: bytes) -> None:
+    async with session.post(url, headers=headers, data=body) as answer:
+        answer.raise_for_status()
