@@ -31,7 +31,8 @@ class Desk:
     ) -> AsyncIterator[Desk]:
         """A browser with an empty profile; *options* are Playwright's."""
         size = PHONE if phone else DESKTOP
-        settings: dict[str, Any] = {"viewport": size, "locale": "en-GB", "base_url": str(office.url), **options}
+        settings: dict[str, Any] = {"viewport": size, "locale": "en-GB", "base_url": str(office.url)}
+        settings |= {"reduced_motion": "reduce", **options}
         if phone:
             settings |= {"has_touch": True, "is_mobile": True}
         context = await browser.new_context(**settings)

@@ -40,7 +40,10 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (typing()) {
-    if (event.key === "Escape") document.activeElement.blur();
+    if (event.key === "Escape") {
+      document.activeElement.blur();
+      event.preventDefault();
+    }
     return;
   }
   if (waiting && Date.now() - waiting < 1500) {

@@ -22,8 +22,8 @@ document.addEventListener("click", async (event) => {
 
 // A dialog opens once its content has come.
 document.addEventListener("htmx:afterSwap", (event) => {
-  const dialog = event.detail.target.closest?.("#dialog");
-  if (!dialog) return;
+  const dialog = event.detail.target;
+  if (dialog.id !== "dialog") return;
   if (!dialog.open) dialog.showModal();
   const heading = dialog.querySelector("h2[id]");
   if (heading) dialog.setAttribute("aria-labelledby", heading.id);

@@ -338,7 +338,7 @@ box?.addEventListener("keydown", (event) => {
 
 document.addEventListener("keydown", (event) => {
   const first = cards.get(box?.firstElementChild?.dataset.pop);
-  if (!first || document.querySelector("dialog[open]")) return;
+  if (!first || event.defaultPrevented || document.querySelector("dialog[open]")) return;
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     const over = [...cards.values()].find((card) => card.pop.state === "over" && (!typing() || card.element.contains(document.activeElement)));
     if (over) {
