@@ -29,6 +29,9 @@ class Metrics:
         )
         self.behind_seconds = Gauge("hub_source_behind_seconds", "Lag of a source", ["source"], registry=self.registry)
         self.outbox = Gauge("hub_outbox_waiting", "Deliveries that wait in the outbox", registry=self.registry)
+        self.outbox_stuck = Gauge(
+            "hub_outbox_stuck", "Deliveries that a person must look at", ["crm", "state"], registry=self.registry
+        )
         self.quarantine = Gauge("hub_quarantine_open", "Items in quarantine", registry=self.registry)
 
     def recorded(self, parts: Sequence[Part], seconds: float) -> None:

@@ -15,6 +15,7 @@ from hub.live import Live, RedisLive
 from hub.mailroom import Mailroom
 from hub.metrics import Metrics
 from hub.ours import Line, Ours
+from hub.outbox import Outbox
 from hub.pops import Pops
 from hub.privacy.never_log import NeverLog
 from hub.record import Books
@@ -24,7 +25,10 @@ from hub.unrecorded import Unrecorded
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`."""
+    """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`.
+
+    *outbox* sends nothing until it is entered, as `hub serve` does: a command that is over in a second is no courier.
+    """
 
     config: Config
     store: Store
@@ -34,6 +38,7 @@ class Service:
     pops: Pops
     metrics: Metrics
     directory: Directory
+    outbox: Outbox
 
     @classmethod
     @asynccontextmanager
@@ -53,7 +58,9 @@ class Service:
             ticking = asyncio.create_task(pops.run(), name="pops")
             stack.push_async_callback(_ended, ticking)
             directory = Directory(store, live, config.region, ours.handles)
-            yield cls(config, store, live, ours, ingest, pops, metrics, directory)
+            adapters, problems = config.adapters()
+            outbox = Outbox(store, adapters, config.public_url, problems)
+            yield cls(config, store, live, ours, ingest, pops, metrics, directory, outbox)
 
 
 def ours_of(config: Config) -> Ours:

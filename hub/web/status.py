@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -11,9 +12,10 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy import Connection
 
+from hub import outgoing
 from hub.contracts import Unavailable
 from hub.privacy.visibility import Scope
-from hub.store.schema import outbox, quarantine, sources
+from hub.store.schema import quarantine, sources
 from hub.web.auth import client_address, is_loopback, needs, visitor
 from hub.web.keys import SERVICE, SUPERVISOR
 from hub.web.problems import Problem
@@ -47,7 +49,7 @@ async def metrics(request: web.Request) -> web.Response:
     if visitor(request) is not None or not _is_here(request):
         needs(request, Scope.ADMIN)
     service = request.app[SERVICE]
-    await service.store.read(lambda conn: _measure(conn, service.metrics))
+    await service.store.read(lambda conn: _measure(conn, service.metrics, service.config.crm))
     text = await asyncio.to_thread(generate_latest, service.metrics.registry)
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -59,10 +61,13 @@ def _is_here(request: web.Request) -> bool:
     return is_loopback(client_address(request)) and (name == "localhost" or is_loopback(name))
 
 
-def _measure(conn: Connection, measured: Metrics) -> None:
-    waiting = sa.select(sa.func.count()).select_from(outbox).where(outbox.c.state == "waiting")
+def _measure(conn: Connection, measured: Metrics, crms: Collection[str]) -> None:
+    going_out = outgoing.counts(conn, crms)
+    measured.outbox.set(sum(states[outgoing.State.WAITING] for states in going_out.values()))
+    for name, states in going_out.items():
+        for state in outgoing.STUCK:
+            measured.outbox_stuck.labels(name, state.value).set(states[state])
     aside = sa.select(sa.func.count()).select_from(quarantine).where(quarantine.c.state == "open")
-    measured.outbox.set(conn.execute(waiting).scalar_one())
     measured.quarantine.set(conn.execute(aside).scalar_one())
     for row in conn.execute(sa.select(sources.c.name, sources.c.behind_messages, sources.c.behind_seconds)):
         if row.behind_messages is not None:

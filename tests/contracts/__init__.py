@@ -3,4 +3,6 @@
 import pytest
 
 # The suites are imported, not collected; without this a failing assert in them would not say why.
-pytest.register_assert_rewrite("tests.contracts.connector", "tests.contracts.door", "tests.contracts.webhook")
+pytest.register_assert_rewrite(
+    "tests.contracts.adapter", "tests.contracts.connector", "tests.contracts.door", "tests.contracts.webhook"
+)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import orjson
 from aiohttp import web
 
-from hub.web.api import contacts, interactions, operations
+from hub.web.api import contacts, interactions, operations, outbox
 from hub.web.api.endpoint import Endpoint
 from hub.web.api.openapi import document
 
-ENDPOINTS: tuple[Endpoint, ...] = (*contacts.endpoints, *interactions.endpoints, *operations.endpoints)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *contacts.endpoints,
+    *interactions.endpoints,
+    *operations.endpoints,
+    *outbox.endpoints,
+)
 
 
 def add_routes(app: web.Application) -> None:

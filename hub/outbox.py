@@ -1,0 +1,296 @@
+"""Brings to the CRMs what the outbox holds: per CRM a courier, who tries until it is there.
+
+A row says that something is to be told (`hub.record` writes it with what it tells of), `hub.crm.telling` reads what.
+An adapter tries once and raises a verdict; here is decided what follows. Only `Rejected` and `Misconfigured` stop a
+courier, until the hub is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Self
+
+from sqlalchemy import Connection
+
+from hub import outgoing
+from hub.config import Problem
+from hub.contracts import Adapter, Misconfigured, Rejected, Unavailable, Unsupported
+from hub.crm import telling
+from hub.crm.telling import Unacquainted
+from hub.outgoing import Outgoing
+from hub.store import Lane, Store
+from hub.supervisor import Pace as Backoff
+from hub.vocabulary import Activity, ContactRecord
+
+log = logging.getLogger(__name__)
+
+MOST_FAULTS = 5
+"""How often a row is tried that makes an adapter stumble over a fault of its own."""
+
+LONGEST_REASON = 500
+"""Characters of a verdict that are kept: some servers answer with a whole page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long things take, in seconds, and how many rows go to one CRM at once.
+
+    A claim outlasts the longest wait for an answer, so that no other hub sends a row while its answer may still come.
+    """
+
+    look: float = 1
+    answer: float = 30
+    claim: float = 90
+    grace: float = 5
+    at_once: int = 4
+    backoff: Backoff = field(default_factory=Backoff)
+
+
+class Health(StrEnum):
+    """How a CRM does."""
+
+    GOOD = "good"
+    WAITING = "waiting"
+    """It could not be reached and will be tried again."""
+    REJECTED = "rejected"
+    """It says no. Nothing is sent until the hub is started again."""
+    MISCONFIGURED = "misconfigured"
+    """Our settings cannot be right. Nothing is sent until the hub is started again."""
+
+    @property
+    def final(self) -> bool:
+        """Whether only a person can change it."""
+        return self in (Health.REJECTED, Health.MISCONFIGURED)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a CRM does as this hub sees it. *cause* is for people; *next_try* is UTC, set while it waits."""
+
+    health: Health = Health.GOOD
+    cause: str = ""
+    next_try: datetime | None = field(default=None, compare=False)
+
+
+class Outbox:
+    """`async with Outbox(...)` sends what is due to each of *adapters* until the end of the block.
+
+    Nothing is sent to a CRM that is not among them: its rows stay as they are. *public_url* begins the links that a
+    CRM gets; *problems* name the CRMs that are left out.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        adapters: Mapping[str, Adapter],
+        public_url: str,
+        problems: Sequence[Problem] = (),
+        *,
+        pace: Pace | None = None,
+    ) -> None:
+        self._store = store
+        self._adapters = adapters
+        self._couriers = {
+            name: _Courier(name, adapter, store, public_url, pace or Pace()) for name, adapter in adapters.items()
+        }
+        self._left_out = {problem.source: Status(Health.MISCONFIGURED, str(problem)) for problem in problems}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        for name, status in self._left_out.items():
+            log.error("crm %s is left out: %s", name, status.cause)
+        if self._couriers and self._store.dialect == "sqlite":
+            await self._store.write(outgoing.forget_claims, Lane.BULK)
+        self._tasks = [asyncio.create_task(each.run(), name=f"crm {name}") for name, each in self._couriers.items()]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(adapter.close() for adapter in self._adapters.values()), return_exceptions=True)
+
+    def statuses(self) -> dict[str, Status]:
+        """How every CRM does as this hub sees it."""
+        return self._left_out | {name: courier.status for name, courier in self._couriers.items()}
+
+
+class _Courier:
+    """Sends what is due to one CRM, a few subjects at once, each subject in order."""
+
+    def __init__(self, name: str, adapter: Adapter, store: Store, public_url: str, pace: Pace) -> None:
+        self.status = Status()
+        self._name = name
+        self._adapter = adapter
+        self._store = store
+        self._public_url = public_url
+        self._pace = pace
+        self._failures = 0
+        self._resume_at = 0.0
+
+    async def run(self) -> None:
+        """Send until cancelled or stopped. What is under way then gets a moment to end well."""
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            while not self.status.health.final:
+                rows = await self._claim(self._pace.at_once - len(under_way))
+                under_way |= {asyncio.create_task(self._deliver(row)) for row in rows}
+                if under_way:
+                    done, under_way = await asyncio.wait(
+                        under_way, timeout=self._pace.look, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    for task in done:
+                        self._check(task)
+                else:
+                    await asyncio.sleep(self._pace.look)
+                await asyncio.sleep(max(0.0, self._resume_at - asyncio.get_running_loop().time()))
+            if under_way:
+                await asyncio.wait(under_way)
+        finally:
+            if under_way:
+                await asyncio.wait(under_way, timeout=self._pace.grace)
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _claim(self, limit: int) -> list[Outgoing]:
+        name, pace, repeatable = self._name, self._pace, self._adapter.idempotent
+        try:
+            if limit and await self._store.read(lambda conn: outgoing.is_due(conn, name)):
+                return await self._store.write(
+                    lambda conn: outgoing.claim(conn, name, limit, pace.claim, repeatable=repeatable), Lane.BULK
+                )
+        except Unavailable as verdict:
+            self._wait(str(verdict))
+        except Exception as error:
+            self._wait(_fault(error), bug=error)
+        return []
+
+    async def _deliver(self, row: Outgoing) -> None:
+        """Send one row and write down how that ended."""
+        try:
+            what = await self._store.read(lambda conn: telling.read(conn, row, self._public_url))
+        except Unavailable as verdict:
+            reason = str(verdict)
+            await self._settle(lambda conn: outgoing.put_back(conn, row, reason))
+            return
+        if what is None:
+            await self._settle(lambda conn: outgoing.moot(conn, row))
+        elif isinstance(what, Unacquainted):
+            await self._introduce(row, what.contact_id)
+        else:
+            await self._settle(await self._send(row, what))
+
+    async def _send(self, row: Outgoing, what: Activity | ContactRecord) -> Callable[[Connection], None]:
+        """Try once. Answers what to write down."""
+        pace, adapter = self._pace, self._adapter
+        repeatable = adapter.idempotent or bool(row.remote_id)
+        try:
+            async with asyncio.timeout(pace.answer):
+                if isinstance(what, ContactRecord):
+                    remote_id = await adapter.upsert(what)
+                else:
+                    remote_id = await adapter.log(what, row.remote_id or None)
+            if not remote_id:
+                raise ValueError("an adapter answered no id")
+        except Unavailable as verdict:
+            reason = self._wait(str(verdict), verdict.retry_after)
+        except (Rejected, Misconfigured) as verdict:
+            reason = self._stop(verdict)
+        except Unsupported as verdict:
+            reason = _line(str(verdict))
+            log.error("crm %s does not take outbox/%s", self._name, row.id)
+            return lambda conn: outgoing.refused(conn, row, reason)
+        except TimeoutError:
+            reason = self._wait(f"No answer within {pace.answer:g} seconds.")
+            if not repeatable:
+                return self._perhaps(row)
+        except Exception as error:
+            reason = _fault(error)
+            log.exception("crm %s: outbox/%s cannot be sent", self._name, row.id)
+            if not repeatable:
+                return self._perhaps(row)
+            if row.attempts + 1 >= MOST_FAULTS:
+                return lambda conn: outgoing.refused(conn, row, reason)
+            wait = pace.backoff.delay(row.attempts + 1)
+            return lambda conn: outgoing.put_back(conn, row, reason, wait, count=True)
+        else:
+            self._good()
+            return lambda conn: outgoing.sent(conn, row, remote_id)
+        return lambda conn: outgoing.put_back(conn, row, reason)
+
+    def _perhaps(self, row: Outgoing) -> Callable[[Connection], None]:
+        log.error("crm %s: outbox/%s was perhaps sent, and is not sent again by itself", self._name, row.id)
+        return lambda conn: outgoing.unheard(conn, row)
+
+    async def _introduce(self, row: Outgoing, contact_id: int) -> None:
+        """Have the contact sent first."""
+        new_id, wait = self._store.ids(), self._pace.backoff.delay(row.attempts + 1)
+
+        def work(conn: Connection) -> None:
+            about = {"contact": str(contact_id)}
+            outgoing.add(conn, new_id, row.destination, telling.subject(contact_id), "contact", about)
+            outgoing.put_back(conn, row, "The CRM does not know the contact yet.", wait, count=True)
+
+        await self._settle(work)
+
+    async def _settle(self, work: Callable[[Connection], None]) -> None:
+        """Write it down, however long the store is away: what was sent would otherwise be sent again."""
+        while True:
+            try:
+                return await self._store.write(work, Lane.BULK)
+            except Unavailable as verdict:
+                log.warning("crm %s: %s", self._name, verdict)
+                await asyncio.sleep(self._pace.look)
+
+    def _good(self) -> None:
+        self._failures = 0
+        if self.status.health is Health.WAITING:
+            log.info("crm %s: sending again", self._name)
+            self.status = Status()
+
+    def _wait(self, cause: str, retry_after: float | None = None, bug: Exception | None = None) -> str:
+        """Send nothing for a while. Several failures at once count as one."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._resume_at:
+            self._failures += 1
+        delay = max(self._pace.backoff.delay(self._failures), retry_after or 0)
+        self._resume_at = max(self._resume_at, now + delay)
+        before = self.status
+        if not before.health.final:
+            next_try = datetime.now(UTC) + timedelta(seconds=self._resume_at - now)
+            self.status = Status(Health.WAITING, _line(cause), next_try)
+        if self.status != before:
+            level = logging.ERROR if bug else logging.WARNING
+            log.log(level, "crm %s is waiting: %s", self._name, self.status.cause, exc_info=bug)
+        return _line(cause)
+
+    def _stop(self, verdict: Rejected | Misconfigured) -> str:
+        """Send nothing more."""
+        health = Health.REJECTED if isinstance(verdict, Rejected) else Health.MISCONFIGURED
+        if not self.status.health.final:
+            self.status = Status(health, _line(str(verdict)))
+            log.error(
+                "crm %s is %s, nothing is sent until the hub is started again: %s",
+                self._name, health.value, self.status.cause,
+            )  # fmt: skip
+        return _line(str(verdict))
+
+    def _check(self, task: asyncio.Task[None]) -> None:
+        """A delivery ends by itself; an error that comes out of it is a fault of ours."""
+        error = task.exception()
+        if isinstance(error, Exception):
+            self._wait(_fault(error), bug=error)
+
+
+def _fault(error: Exception) -> str:
+    return f"A fault in the hub ({type(error).__name__}). The log has the details."
+
+
+def _line(text: str) -> str:
+    return " ".join(text.replace("\0", "").split())[:LONGEST_REASON]
