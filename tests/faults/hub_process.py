@@ -106,14 +106,14 @@ class HubProcess:
         async with aiohttp.ClientSession(self.url, headers=headers, timeout=ANSWER) as session:
             yield session
 
-    async def command(self, *words: str) -> str:
-        """What `hub` with these *words* prints; it has to succeed."""
+    async def command(self, *words: str, typed: str = "") -> str:
+        """What `hub` with these *words* prints when it reads *typed*; it has to succeed."""
         process = await asyncio.create_subprocess_exec(
-            HUB, *words, cwd=self.folder, env=self._environ, stdin=asyncio.subprocess.DEVNULL,
+            HUB, *words, cwd=self.folder, env=self._environ, stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         async with asyncio.timeout(START_SECONDS):
-            said, complaint = await process.communicate()
+            said, complaint = await process.communicate(typed.encode())
         assert process.returncode == 0, f"hub {' '.join(words)}: {complaint.decode()}"
         return said.decode()
 
