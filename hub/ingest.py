@@ -271,7 +271,8 @@ class Ingest:
         return Part(source, tuple(entries), tuple(refused))
 
     def _event(self, source: str, event: Event, live: bool) -> list[Entry]:
-        if self._never.covers(participant.handle for participant in event.facts.participants or ()):
+        people = (participant.handle for participant in event.facts.participants or ())
+        if self._never.covers(people) or self._unrecorded.knows(event.key):
             if isinstance(event.facts, Call) and live:
                 self._unrecorded.take(source, event)
             return []

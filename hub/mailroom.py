@@ -28,7 +28,9 @@ from hub.formats.search import terms
 from hub.privacy.never_log import NeverLog
 from hub.vocabulary import Channel, Event, Level, Message, Participant, RawMail, Role, Unreadable
 
-PARSER_VERSION = 1
+VERSION = 1
+"""Of preview and indexed text: raise it when the same mail would give others."""
+
 CHUNK = 16
 SECONDS_FOR_CHUNK = 60
 SECONDS_FOR_MAIL = 20
@@ -70,6 +72,7 @@ def understand(source: str, letter: RawMail, never: NeverLog) -> Opened | Unread
         attachments=parsed.attachments if level is Level.ALL else None,
         raw=blob if level is Level.ALL else None,
         automatic=parsed.automatic,
+        derived_by=VERSION,
     )
     copy = letter.copy
     event = Event(

@@ -55,6 +55,10 @@ class Unrecorded:
         if facts.state is CallState.ENDED:
             del self._calls[event.key]
 
+    def knows(self, key: str) -> bool:
+        """True for a call that rings from memory: an event of it that names nobody must not be recorded either."""
+        return key in self._calls
+
     def shown(self) -> Mapping[str, list[Pop]]:
         """The pops that stand on screens now, by agent."""
         self._forget()

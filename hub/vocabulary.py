@@ -115,7 +115,8 @@ class Message:
 
     *text* is the body where the message has no raw form; of a mail the body is read from *raw* (the hash of its
     blob) when somebody opens it, and *preview* holds its first words. *thread* are the ids of messages before this
-    one, oldest first; *ident* its own id in that space.
+    one, oldest first; *ident* its own id in that space. *derived_by* is the version of what made preview and indexed
+    text from the raw form, so that they can be made anew when it changes.
     """
 
     participants: tuple[Participant, ...] | None = None
@@ -128,6 +129,7 @@ class Message:
     attachments: tuple[Attachment, ...] | None = None
     raw: str | None = None
     automatic: str | None = None
+    derived_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

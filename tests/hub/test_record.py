@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from hub import CallState, Channel, Copy, Event, Leg, Level, Message, Participant, RawMail, Role, Unreadable
+from hub import Call, CallState, Channel, Copy, Event, Leg, Level, Message, Participant, RawMail, Role, Unreadable
 from hub.ingest import LeaseLost
 from hub.store.schema import sources
 from tests.hub.core import Core, call, letter
@@ -324,3 +324,10 @@ async def test_a_caller_that_gives_up_takes_nobody_along(core: Core) -> None:
     gone.cancel()
     await asyncio.gather(kept, last)
     assert await core.one("SELECT count(*) FROM interactions WHERE key IN ('pbx:1', 'pbx:3')") == 2
+
+
+async def test_an_end_that_names_nobody_does_not_record_a_never_logged_call(core: Core) -> None:
+    await core.ingest.record("pbx", [call("1", RINGING, caller="tel:+4930999999")])
+    end = call("1", ANSWERED)
+    await core.ingest.record("pbx", [replace(end, facts=Call(state=ANSWERED))])
+    assert await core.one("SELECT count(*) FROM events") == 0
