@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
@@ -28,7 +29,6 @@ LONGEST_PASSWORD = 1024
 TOKEN_PREFIX = "hub_"  # noqa: S105 — so that scanners for leaked secrets can tell what they found
 
 _hasher = PasswordHasher()
-_NOBODY = _hasher.hash(secrets.token_urlsafe())  # checked where no such login exists, so that both take equally long
 
 
 class AccountError(ValueError):
@@ -113,6 +113,12 @@ def fingerprint(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@cache
+def _nobody() -> str:
+    """Checked where no such login exists, so that both take equally long."""
+    return _hasher.hash(secrets.token_urlsafe())
+
+
 def hash_password(password: str) -> str:
     """The argon2id hash of *password*; it takes tens of milliseconds, so run it in a thread. Raises `AccountError`."""
     if len(password) < SHORTEST_PASSWORD:
@@ -125,7 +131,7 @@ def hash_password(password: str) -> str:
 def password_fits(password: str, stored: str | None) -> bool:
     """Whether *password* is the one behind *stored*; as slow for a login that does not exist (`None`)."""
     try:
-        _hasher.verify(stored or _NOBODY, password[:LONGEST_PASSWORD])
+        _hasher.verify(stored or _nobody(), password[:LONGEST_PASSWORD])
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None

@@ -30,9 +30,16 @@ def fold(told: Sequence[Told], ours: frozenset[str]) -> Facts:
         return fold_calls([(each.source, each.event) for each in told], ours)
     if len(told) == 1:
         return first
-    ordered = sorted(told, key=lambda each: (each.event.at, each.event.order, each.source, each.event.id))
+    ordered = sorted(told, key=_later)
     same = [each.event.facts for each in ordered if type(each.event.facts) is type(first)]
     return _latest_known(type(first), same)
+
+
+def _later(told: Told) -> tuple[Any, ...]:
+    """What is told later wins. Of a meeting that is the higher SEQUENCE (RFC 5546, 2.1.4), whenever it was written."""
+    event = told.event
+    sequence = event.facts.sequence or 0 if isinstance(event.facts, Meeting) else 0
+    return sequence, event.at, event.order, told.source, event.id
 
 
 def _latest_known(cls: type[Facts], facts: Iterable[Facts]) -> Facts:

@@ -232,7 +232,6 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
             LiveEvent(
                 "activity",
                 {
-                    "interactions": [str(subject.id) for subject in subjects],
                     "conversations": [str(subject.conversation) for subject in subjects],
                     "contacts": [str(contact) for contact in contacts],
                 },

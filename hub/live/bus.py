@@ -14,6 +14,8 @@ import orjson
 
 MAX_WAITING = 1000
 ACTIVITY_SECONDS = 0.5
+MAX_NAMED = 100
+"""So many ids of a kind are named in one `activity` event; beyond that it says "*": any may have news."""
 
 
 class SlowReader(Exception):
@@ -164,6 +166,6 @@ class Live:
 
     def _tell_activity(self) -> None:
         self._flush = None
-        data = {name: sorted(ids) for name, ids in self._activity.items()}
+        data = {name: sorted(ids) if len(ids) <= MAX_NAMED else ["*"] for name, ids in self._activity.items()}
         self._activity = {}
         self.deliver(LiveEvent("activity", data))

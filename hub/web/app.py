@@ -48,6 +48,7 @@ def make_app(service: Service, supervisor: Supervisor | None = None) -> web.Appl
     app[SUPERVISOR] = supervisor
     app.cleanup_ctx.append(_access)
     app.on_response_prepare.append(_harden)
+    app.on_shutdown.append(_end_streams)
     auth.add_routes(app)
     webhooks.add_routes(app)
     live.add_routes(app)
@@ -57,6 +58,12 @@ def make_app(service: Service, supervisor: Supervisor | None = None) -> web.Appl
     if STATIC.is_dir():
         app.router.add_static("/static", STATIC)
     return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    """A stream never ends by itself: without this, each open tab would hold up the stop for as long as it may."""
+    for screen in app[SERVICE].live.subscriptions():
+        screen.end()
 
 
 async def _access(app: web.Application) -> AsyncGenerator[None]:

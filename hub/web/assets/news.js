@@ -38,7 +38,7 @@ const busy = () => document.querySelector("dialog[open]") || document.querySelec
 const pages = {
   async people({ contacts = [] }) {
     const past = document.querySelector("[data-contact]");
-    if (!past || !contacts.includes(past.dataset.contact)) return;
+    if (!past || !(contacts.includes(past.dataset.contact) || contacts.includes("*"))) return;
     const form = document.getElementById("filters");
     notice(await compare(`${form.getAttribute("hx-get")}?${query(form)}`, past, ".entry", "data-entry"));
   },

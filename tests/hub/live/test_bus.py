@@ -96,3 +96,10 @@ async def _heard(here: RedisLive, there: RedisLive) -> None:
         calling = asyncio.create_task(call())
         await asyncio.wait_for(probe.frames(), 10)
         calling.cancel()
+
+
+async def test_much_activity_is_told_in_one_word() -> None:
+    async with Live() as live:
+        with live.subscribe("") as screen:
+            live.publish([LiveEvent("activity", {"contacts": [str(number) for number in range(101)]})])
+            assert (await screen.frames() or b"").endswith(b'data: {"contacts":["*"]}\n\n')
