@@ -14,7 +14,7 @@ import asyncio
 import os
 import select
 import signal
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -99,6 +99,15 @@ class HubProcess:
         self._process.terminate()
         return await self.ended()
 
+    def connections(self, port: int) -> int:
+        """How many connections it has to this port of the machine."""
+        links = (os.readlink(link) for link in Path(f"/proc/{self.pid}/fd").iterdir() if link.is_symlink())
+        sockets = {link for link in links if link.startswith("socket:")}
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        # Columns of proc_net_tcp(5): the peer, the state (01: established) and the inode of each.
+        peers = [row[9] for row in rows if row[2].endswith(f":{port:04X}") and row[3] == "01"]
+        return sum(f"socket:[{inode}]" in sockets for inode in peers)
+
     @asynccontextmanager
     async def client(self, token: str = "") -> AsyncIterator[aiohttp.ClientSession]:
         """An HTTP client of this hub, with *token* as its bearer token."""
@@ -151,6 +160,15 @@ def _configure(folder: Path, about: Mapping[str, str], tables: str) -> None:
     folder.mkdir(exist_ok=True)
     lines = [f'{key} = "{value}"' for key, value in about.items()]
     (folder / "config.toml").write_text("\n".join(["[hub]", *lines, tables]))
+
+
+async def until(true: Callable[[], bool], seconds: float = START_SECONDS) -> None:
+    """Return when *true* says so, of something that nobody tells us of."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if true():
+                return
+            await asyncio.sleep(0.05)
 
 
 async def readiness(client: aiohttp.ClientSession) -> int:

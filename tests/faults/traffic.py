@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import partial
+from typing import Any
 
 import aiohttp
 import orjson
@@ -28,6 +30,7 @@ TWILIO_TOKEN = "twilio-8d20b7e163"
 BEGAN = datetime.now(UTC).replace(microsecond=0)
 PAUSE = 0.01
 LARGE = 100_000
+LEASE_SECONDS = 60  # four times what it is, for a machine that has other things to do
 ANSWER = aiohttp.ClientTimeout(total=15)
 
 
@@ -197,3 +200,52 @@ async def calls_at_a_phone_system(ledger: Ledger, url: str) -> None:
 async def _post(session: aiohttp.ClientSession, url: str, headers: dict[str, str], body: bytes) -> None:
     async with session.post(url, headers=headers, data=body) as answer:
         answer.raise_for_status()
+
+
+async def introduce(api: aiohttp.ClientSession) -> None:
+    """Make each customer a contact."""
+    for one in CUSTOMERS:
+        handles = [f"mailto:{one.address}", f"tel:{one.number}"]
+        async with api.post("/api/v1/contacts", json={"name": one.name, "handles": handles}) as answer:
+            assert answer.status == 201, await answer.text()
+
+
+async def read(api: aiohttp.ClientSession, ledger: Ledger, dovecot: Dovecot) -> None:
+    """Return when the mailbox is read again: what is delivered now has been recorded."""
+    name = f"probe-{len(ledger.accepted)}"
+    await asyncio.to_thread(dovecot.deliver, mail(name, 0))
+    ledger.accepted[name] = CUSTOMERS[0]
+    async with asyncio.timeout(LEASE_SECONDS):
+        while True:
+            async with api.get("/api/v1/interactions", params={"key": f"mail:{name}@customer.example"}) as answer:
+                if answer.status == 200:
+                    return
+            await asyncio.sleep(0.1)
+
+
+async def timelines(api: aiohttp.ClientSession) -> list[dict[str, Any]]:
+    """What stands on the timelines, with the `name` it was sent under and the `customer` whose timeline it is."""
+    found = []
+    for one in CUSTOMERS:
+        async with api.get("/api/v1/contacts", params={"handle": one.address}) as answer:
+            (contact,) = (await answer.json())["items"]
+        page = f"/api/v1/contacts/{contact['id']}/timeline?limit=200"
+        while page:
+            async with api.get(page) as answer:
+                assert answer.status == 200, await answer.text()
+                document = await answer.json()
+            found += [entry | {"customer": one.name} for entry in document["items"]]
+            page = document.get("next")
+    for entry in found:
+        entry["name"] = entry["key"] if entry["kind"] == "call" else entry["title"]
+    return found
+
+
+def assert_once(ledger: Ledger, found: list[dict[str, Any]]) -> None:
+    """Whether the timelines *found* hold what was accepted, once, and nothing that nobody sent."""
+    counts = Counter((entry["name"], entry["customer"]) for entry in found)
+    accepted = {(name, one.name) for name, one in ledger.accepted.items()}
+    perhaps = {(name, one.name) for name, one in ledger.perhaps.items()}
+    assert {what: times for what, times in counts.items() if times > 1} == {}, "there twice"
+    assert accepted - set(counts) == set(), "accepted and lost"
+    assert set(counts) - accepted - perhaps == set(), "nobody sent this"
