@@ -19,13 +19,14 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub import facts
+from hub.batch import Books, Entry, Part, Recorded, Refused
 from hub.contracts import Unavailable, Webhook
 from hub.formats.digest import digest
 from hub.live import Live
 from hub.mailroom import Mailroom, Opened
 from hub.metrics import Metrics
 from hub.privacy.never_log import NeverLog
-from hub.record import Books, Entry, Part, Recorded, Refused, record
+from hub.record import record
 from hub.replay import CannotReplay, items
 from hub.store import Lane, Store
 from hub.store.blobs import INLINE_LIMIT

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from hub.batch import Books
 from hub.config import Config
 from hub.contracts import Misconfigured, Webhook
 from hub.crm.directory import Directory
@@ -18,7 +19,6 @@ from hub.ours import Line, Ours
 from hub.outbox import Outbox
 from hub.pops import Pops
 from hub.privacy.never_log import NeverLog
-from hub.record import Books
 from hub.store import Store
 from hub.unrecorded import Unrecorded
 

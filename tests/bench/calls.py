@@ -11,6 +11,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 _CALLER = re.compile(rb"(?:\+|%2B)(49301\d{8})")
@@ -23,12 +24,15 @@ class Clock:
     sent: dict[bytes, float] = field(default_factory=dict)
     took: list[float] = field(default_factory=list)
     refused: int = 0
+    all_there: asyncio.Event = field(default_factory=asyncio.Event)
 
     def pop(self, caller: bytes) -> None:
         """A pop of *caller* arrived; the second of one call counts no more."""
         began = self.sent.pop(caller, None)
         if began is not None:
             self.took.append(time.perf_counter() - began)
+            if not self.sent:
+                self.all_there.set()
 
 
 class Screen(asyncio.Protocol):
@@ -141,9 +145,11 @@ async def measure(target: Target, rate: int, calls: int, rings_for: float, lines
         loop.call_at(at, exchange.post, request, caller)
         loop.call_at(at + rings_for, exchange.post, ends[number], None)
     await asyncio.sleep(0.5 + calls / rate + rings_for)
-    deadline = loop.time() + 10
-    while len(clock.took) < calls and loop.time() < deadline:
-        await asyncio.sleep(0.05)
+    if clock.sent:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                clock.all_there.clear()
+                await clock.all_there.wait()
     for connection in (*screens, *exchange.lines):
         connection.transport.close()
     if len(clock.took) < calls or clock.refused or any(screen.lost for screen in screens):

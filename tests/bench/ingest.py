@@ -20,6 +20,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from hub import Copy, RawMail
+from hub.batch import Books, Entry, Part
 from hub.ingest import Ingest
 from hub.live import Live
 from hub.mailroom import Mailroom, Opened, understand
@@ -27,7 +28,7 @@ from hub.match import match
 from hub.metrics import Metrics
 from hub.ours import Line, Ours
 from hub.privacy.never_log import NeverLog
-from hub.record import Books, Entry, Part, record
+from hub.record import record
 from hub.store import Store
 from hub.unrecorded import Unrecorded
 from tests.bench.corpus import mails

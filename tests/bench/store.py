@@ -23,8 +23,9 @@ import psycopg
 import sqlalchemy as sa
 
 from hub import Channel, Event, Message, Participant, Role
+from hub.batch import Books, Entry, Part
 from hub.ours import Line, Ours
-from hub.record import Books, Entry, Part, record
+from hub.record import record
 from hub.store import Store
 from tests.bench.people import add_contacts
 from tests.bench.report import Ratio, median

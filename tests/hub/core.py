@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub import Agent, Call, CallState, Channel, Copy, Event, Leg, Outcome, Participant, RawMail, Role
+from hub.batch import Books
 from hub.ingest import Ingest
 from hub.live import Live
 from hub.mailroom import Mailroom
@@ -19,7 +20,6 @@ from hub.metrics import Metrics
 from hub.ours import Line, Ours
 from hub.pops import Pops
 from hub.privacy.never_log import NeverLog
-from hub.record import Books
 from hub.store import Store
 from hub.store.schema import contacts, identities
 from hub.unrecorded import Unrecorded

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from hub import match, pops, record
+from hub import match, pops, record, threads
 from hub.store import Store
 from hub.store.sets import SetRead
 from tests.bench.people import add_contacts
 
 READS = [
     (f"{module.__name__}.{name}", value)
-    for module in (match, pops, record)
+    for module in (match, pops, record, threads)
     for name, value in vars(module).items()
     if isinstance(value, SetRead)
 ]

@@ -1,0 +1,101 @@
+"""What a batch is made of: what callers hand in, what is known of it, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from hub.fold import Told
+from hub.live import LiveEvent
+from hub.ours import Ours
+from hub.store.blobs import Blobs
+from hub.vocabulary import Direction, Event, Facts, Message, Participant
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event to record, and the blob it was read from (already settled if large)."""
+
+    event: Event
+    live: bool
+    blob: str | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One thing that goes to quarantine: what it is, why, and its bytes."""
+
+    kind: str
+    reason: str
+    blob: str
+    raw: bytes = field(repr=False)
+    about: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one caller wants recorded at once: of one source, with the cursor after it where it holds a lease."""
+
+    source: str
+    entries: tuple[Entry, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    cursor: str | None = None
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What happened: live events to publish, and the parts whose lease was not theirs any more."""
+
+    news: list[LiveEvent]
+    lost: list[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What recording needs to know beside the batch: our addresses, new ids, the blobs, and which CRMs to tell."""
+
+    ours: Ours
+    new_id: Callable[[], int]
+    blobs: Blobs
+    destinations: tuple[str, ...] = ()
+
+
+class Row(NamedTuple):
+    """An interaction as it stands in the store."""
+
+    id: int
+    key: str
+    conversation_id: int
+    open_level: int
+    source: str
+    kind: str
+    facts: str
+    blob: str | None
+    revision: int
+
+
+@dataclass(slots=True)
+class Subject:
+    """One interaction of the batch: what was known, what is new, and what it amounts to."""
+
+    key: str
+    row: Row | None
+    told: list[Told]
+    entries: list[tuple[str, Entry]] = field(default_factory=list)
+    id: int = 0
+    facts: Facts = field(default_factory=Message)
+    direction: Direction = Direction.INBOUND
+    at: int = 0
+    conversation: int = 0
+    level: int = 0
+
+    @property
+    def live(self) -> bool:
+        return any(entry.live for _, entry in self.entries)
+
+    @property
+    def participants(self) -> tuple[Participant, ...]:
+        return self.facts.participants or ()
