@@ -5,11 +5,13 @@ Everybody in it is invented. Times count back from *now*, so that a page always 
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -197,42 +199,28 @@ def _mail(
     return RawMail(message.as_bytes(), Copy("INBOX", ident), now - ago)
 
 
-ADA = "Ada Brandt <ada@lumen.example>"
-SALES = "Lumen Sales <sales@lumen.example>"
-LI = "李娜 <li.na@guangpu.example>"
-VOGEL = "Martha Vogel <m.vogel@vogel.example>"
-
-
 def _mails(now: datetime) -> list[RawMail]:
-    hour, day = timedelta(hours=1), timedelta(days=1)
-    reply = """<p>Hello Ada,</p><p>thank you, the price for <b>200 pieces</b> is fine. Two questions before I sign:</p>
-<ul><li>Can you deliver in two lots, 120 in January and 80 in March?</li><li>Is the 3000 K driver dimmable by DALI?</li>
-</ul><p>The drawings are attached. 谢谢！</p><p>李娜</p><img src="https://tracker.example/open.gif" width="1" height="1">
-<div class="gmail_quote"><div>On Friday Ada Brandt wrote:</div><blockquote><p>Dear Ms Li,</p><p>here is our offer for 200
-pendant lamps at € 243.00 each, delivery within six weeks.</p><p>Best regards<br>Ada</p></blockquote></div>"""
     return [
-        _mail(now, 26 * day, "o0", LI, SALES, "样品订单 / Sample order", "您好，请寄40个样品到深圳。\n\nPlease send 40 samples to Shenzhen."),
-        _mail(now, 9 * day, "o1", LI, SALES, "Offer for 200 pendant lamps", "Dear Lumen team,\n\ncould you send us an offer for 200 pendant lamps \"Nova\", 3000 K?\n请同时告知交货期。\n\nBest regards\n李娜"),
-        _mail(now, 8 * day, "o2", ADA, LI, "Re: Offer for 200 pendant lamps", "Dear Ms Li,\n\nwith pleasure. Which finish, brass or black?\n\nAda", after=["o1"]),
-        _mail(now, 7 * day + 20 * hour, "o3", LI, ADA, "Re: Offer for 200 pendant lamps", "Brass, please.\n\n李娜", after=["o1", "o2"]),
-        _mail(now, 7 * day + 3 * hour, "o4", ADA, LI, "Re: Offer for 200 pendant lamps", "Thank you. You will have it by Friday.", after=["o1", "o2", "o3"]),
-        _mail(now, 3 * day, "o5", ADA, LI, "Re: Offer for 200 pendant lamps", "Dear Ms Li,\n\nhere is our offer for 200 pendant lamps at € 243.00 each, delivery within six weeks.\n\nBest regards\nAda\n\n-- \nAda Brandt\nLumen GmbH, Berlin", after=["o1", "o4"], files=[("Offer 2026-118.pdf", "application/pdf", b"%PDF-1.4 offer" * 3000)]),
-        _mail(now, day + 2 * hour, "o6", LI, ADA, "Re: Offer for 200 pendant lamps", "Hello Ada,\n\nthank you, the price for 200 pieces is fine. Two questions before I sign: can you deliver in two lots, and is the driver dimmable by DALI?\n\n李娜", html=reply, after=["o1", "o5"], files=[("Shenzhen Bay, level 2.pdf", "application/pdf", b"%PDF-1.4 " * 90_000), ("灯具清单.xlsx", "application/vnd.ms-excel", b"PK" * 9000)]),
-        _mail(now, 5 * day, "v1", VOGEL, ADA, "Haus am Kanal: lobby", "Dear Ada,\n\nthe client likes the second variant. Could we see it once more on Tuesday?\n\nMartha"),
-        _mail(now, 4 * day + 5 * hour, "v2", ADA, VOGEL, "Re: Haus am Kanal: lobby", "Tuesday 14:00 is fine. I bring both samples.\n\nAda\n\nOn Monday Martha Vogel wrote:\n> the client likes the second variant.\n> Could we see it once more on Tuesday?", after=["v1"]),
-        _mail(now, 3 * hour, "v3", VOGEL, ADA, "Re: Haus am Kanal: lobby", "The client signed this morning. Please send the order confirmation to me, and the invoice to the developer.\n\nMartha\n\nOn Tuesday Ada Brandt wrote:\n> Tuesday 14:00 is fine. I bring both samples.", after=["v1", "v2"]),
-        _mail(now, 1 * day, "j1", "Jonas Petersen <jp@kontor-nord.example>", SALES, "Flicker in meeting room 2", "Hello,\n\nsince yesterday the lamps in meeting room 2 flicker when dimmed below 20 %. Video attached.\n\nJonas Petersen", files=[("flicker.mp4", "video/mp4", b"\x00" * 400_000)]),
-        _mail(now, 22 * hour, "j2", "Ben Okafor <ben@lumen.example>", "Jonas Petersen <jp@kontor-nord.example>", "Re: Flicker in meeting room 2", "Hello Mr Petersen,\n\nthat sounds like the dimmer. I call you this afternoon.\n\nBen", after=["j1"]),
-        _mail(now, 5 * hour, "t1", "陳怡君 <yichun@taipei-design.example>", SALES, "台中飯店專案報價", "您好：\n\n我們正在為台中的一家飯店做室內設計，需要約 120 盞壁燈，色溫 2700 K。能否提供報價與交期？\n\n謝謝\n陳怡君"),
-        _mail(now, 26 * hour, "s1", "Sofia Rossi <sofia@rossi.example>", SALES, "Visita in showroom", "Buongiorno,\n\nsarò a Berlino il 4 dicembre. Posso passare in showroom?\n\nSofia Rossi"),
-        _mail(now, 40 * timedelta(minutes=1), "u1", "Henrik Dahl <henrik.dahl@dahl-lys.example>", SALES, "Reseller for Denmark?", "Hello,\n\nwe run three lighting shops in Aarhus and Odense and would like to carry your pendant range. Whom do I talk to?\n\nHenrik Dahl"),
-        _mail(now, 30 * hour, "u2", "Facilities <facilities@stadtbad.example>", SALES, "Ersatzteile für Nova 40", "Guten Tag,\n\nwir brauchen vier Abdeckungen für Nova 40, Baujahr 2019. Gibt es die noch?\n\nStadtbad Mitte"),
-    ]  # fmt: skip
+        _mail(
+            now,
+            timedelta(hours=each["hours"]),
+            each["id"],
+            each["from"],
+            each["to"],
+            each["subject"],
+            each["text"],
+            html=each.get("html", ""),
+            after=each.get("after", ()),
+            files=[(file["name"], file["type"], bytes(file["bytes"])) for file in each.get("files", ())],
+        )
+        for each in tomllib.loads((Path(__file__).parent / "mails.toml").read_text("utf-8"))["mail"]
+    ]
 
 
 def _newsletter(now: datetime) -> RawMail:
     return _mail(
-        now, timedelta(hours=6), "n1", "Light+Building <news@fair.example>", SALES, "Your stand number for 2027",
+        now, timedelta(hours=6), "n1", "Light+Building <news@fair.example>", "sales@lumen.example",
+        "Your stand number for 2027",
         "Your stand is 4.1 C22.", List_Unsubscribe="<https://fair.example/u>", Precedence="bulk",
     )  # fmt: skip
 

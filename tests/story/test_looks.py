@@ -32,7 +32,8 @@ async def overflow(page: Page) -> str:
     return str(
         await page.evaluate(
             """() => document.documentElement.scrollWidth <= innerWidth ? "" :
-            [...document.querySelectorAll("body *")].filter((each) => each.getBoundingClientRect().right > innerWidth + 1)
+            [...document.querySelectorAll("body *")]
+            .filter((each) => each.getBoundingClientRect().right > innerWidth + 1)
             .slice(0, 5).map((each) => each.outerHTML.slice(0, 120)).join("\\n")"""
         )
     )

@@ -8,6 +8,8 @@ document.addEventListener("click", async (event) => {
   const closer = event.target.closest("[data-closes]");
   if (closer) closer.closest("dialog")?.close();
   if (event.target instanceof HTMLDialogElement && event.target.open) event.target.close();
+  const toggler = event.target.closest("[data-toggles]");
+  if (toggler) toggler.setAttribute("aria-expanded", String(document.getElementById(toggler.dataset.toggles).classList.toggle("shown")));
   const copier = event.target.closest("[data-copy]");
   if (copier) {
     await navigator.clipboard?.writeText(copier.dataset.copy);

@@ -139,7 +139,7 @@ def _row(speaks: Reader, each: Conversation, agents: Mapping[str, Agent]) -> Row
     title, preview = each.title, entries.one_line(each.preview, 160)
     if each.kind is Kind.CALL:
         title, _ = words.outcome(speaks, each.direction, each.state, each.outcome, each.seconds)
-        title = f"{words.sort_of(speaks, each.kind, each.channel, each.direction)}, {title}"
+        title = speaks.gettext(", ").join((words.sort_of(speaks, each.kind, each.channel, each.direction), title))
     elif each.channel is Channel.EMAIL and not title:
         hidden = not readable(each.level, Level.SUBJECT)
         title = speaks.gettext("Subject not shared with you") if hidden else speaks.gettext("No subject")
