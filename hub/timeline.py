@@ -20,6 +20,9 @@ from hub.privacy.visibility import Actor, readable, sees
 from hub.store.schema import activities, interactions
 from hub.vocabulary import Call, Channel, Direction, Facts, Kind, Level, Meeting, Mention, Message
 
+FREQUENT = 20_000
+"""A word that so many interactions hold is a frequent one."""
+
 Place = tuple[datetime, int]
 """Where a page ends: the time and id of its last item."""
 
@@ -149,13 +152,18 @@ def holds(conn: Connection, actor: Actor, q: str, interaction_id: sa.ColumnEleme
         return sa.false()
     if conn.dialect.name == "sqlite":
         table = sa.table("search", sa.column("rowid"), sa.column("search"))
-        held = sa.and_(table.c.rowid == interaction_id, table.c.search.op("MATCH")(search.fts5(phrases)))
+        found = sa.select(table.c.rowid).where(table.c.search.op("MATCH")(search.fts5(phrases)))
+        # A rare word is looked up once; for a frequent one it is cheaper to ask of each interaction whether it has it.
+        # What only begins a word has to be gathered from many words, and that better once.
+        whole = not any(phrase.prefix for phrase in phrases)
+        frequent = whole and conn.execute(found.limit(1).offset(FREQUENT)).first() is not None
+        held = found.where(table.c.rowid == interaction_id).exists() if frequent else interaction_id.in_(found)
     else:
         table = sa.table("search", sa.column("interaction_id"), sa.column("body"))
         words = sa.func.to_tsquery("simple", search.tsquery(phrases))
-        held = sa.and_(table.c.interaction_id == interaction_id, table.c.body.op("@@")(words))
-    found = interactions.alias("found")
-    return sa.exists().where(held, found.c.id == interaction_id, sees(actor, found) >= Level.ALL.rank)
+        held = interaction_id.in_(sa.select(table.c.interaction_id).where(table.c.body.op("@@")(words)))
+    row = interactions.alias("held")
+    return sa.and_(held, sa.exists().where(row.c.id == interaction_id, sees(actor, row) >= Level.ALL.rank))
 
 
 def redacted(facts: Facts, level: int) -> Facts:

@@ -45,7 +45,7 @@ def visitor(request: web.Request) -> Visitor | None:
 
 def needs(request: web.Request, scope: Scope = Scope.READ) -> Visitor:
     """Who sent this. Raises the 401 or 403 that ends the request where nobody did or they may not."""
-    known = request.get(VISITOR)
+    known: Visitor | None = request.get(VISITOR)
     if known is None:
         raise Problem(
             401,
