@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from hub import facts as documents
 from hub import pops
 from hub.batch import Books, Entry, Part, Recorded, Row, Subject
+from hub.crm.join import read_identities
 from hub.fold import Told, direction, fold, occurred_at
 from hub.ledger import write
 from hub.live import LiveEvent
@@ -66,6 +67,7 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     now = time.time_ns() // 1000
     kept, lost = _claim(conn, parts)
     subjects = _fold(conn, kept, books)
+    read_identities(conn)
     who = match(conn, _outside(subjects, books.ours))
     thread(conn, subjects, books.new_id)
     write(conn, subjects, books, now)

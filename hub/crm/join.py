@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import orjson
-import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub.store.sets import Run
 
 _LOCK = 0x6964656E  # "iden"
+_SHARED = f"SELECT pg_advisory_xact_lock_shared({_LOCK})"
+_EXCLUSIVE = f"SELECT pg_advisory_xact_lock({_LOCK})"
 
 _JOIN = """
 INSERT INTO activities (contact_id, interaction_id, occurred_at)
@@ -47,13 +48,13 @@ def read_identities(conn: Connection) -> None:
     PostgreSQL. SQLite has one writer at a time.
     """
     if conn.dialect.name == "postgresql":
-        conn.execute(sa.text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": _LOCK})
+        conn.exec_driver_sql(_SHARED)
 
 
 def change_identities(conn: Connection) -> None:
     """Said before identities change and join in one short transaction: waits for the ingest that is under way."""
     if conn.dialect.name == "postgresql":
-        conn.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        conn.exec_driver_sql(_EXCLUSIVE)
 
 
 def join(conn: Connection, handles: Collection[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -207,3 +208,19 @@ async def test_what_does_not_exist_is_unknown(directory: Directory) -> None:
         await directory.change(ADA, 1, {"name": "x"})
     with pytest.raises(Unknown):
         await directory.link(ADA, 1, LI)
+
+
+async def test_a_call_and_the_contact_made_of_it_at_the_same_moment_find_each_other(
+    directory: Directory, core: Core
+) -> None:
+    handles = [f"tel:+4917010000{number:03}" for number in range(60)]
+
+    async def made(handle: str) -> int:
+        return (await directory.create(ADA, person(handle, handle))).id
+
+    async def rung(handle: str) -> None:
+        await core.ingest.record("pbx", [call(handle, CallState.RINGING, caller=handle)])
+
+    contacts = await asyncio.gather(*(made(handle) for handle in handles), *(rung(handle) for handle in handles))
+    on = await core.rows("SELECT contact_id FROM activities")
+    assert sorted(row[0] for row in on) == sorted(each for each in contacts if each is not None)
