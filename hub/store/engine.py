@@ -166,10 +166,7 @@ class Store:
             folder: Path | None = None
             database = sa.make_url(url).database
             if url.startswith("sqlite") and database:
-                path = Path(database)
-                if not path.parent.exists():
-                    path.parent.mkdir(parents=True, mode=0o700)
-                    sync_folder(path.parent.parent)
+                path = _place(database)
                 stack.enter_context(_Lock(path))
                 folder = path.parent / "blobs"
             store = cls(url, folder)
@@ -250,6 +247,15 @@ class Store:
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def _place(database: str) -> Path:
+    """Where a SQLite file really is: its lock and its blobs lie there, by whatever name somebody opens it."""
+    path = Path(database).resolve()
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True, mode=0o700)
+        sync_folder(path.parent.parent)
+    return path
 
 
 class _Lock:

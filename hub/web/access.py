@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -133,7 +133,8 @@ class Access:
     async def _used(self, token: Token) -> None:
         now = datetime.now(UTC)
         if token.used_at is None or now - token.used_at > USED_GRAIN:
-            await self._store.write(lambda conn: accounts.token_used(conn, token.id, now))
+            with suppress(Unavailable):  # where the disk is full one can still read
+                await self._store.write(lambda conn: accounts.token_used(conn, token.id, now))
 
     def _remembered(self, name: str) -> Visitor | None:
         visitor, until = self._known.get(name, (None, 0.0))
