@@ -206,8 +206,8 @@ class _Courier:
             reason = _line(str(verdict))
             log.error("crm %s does not take outbox/%s", self._name, row.id)
             return lambda conn: outgoing.refused(conn, row, reason)
-        except TimeoutError:
-            reason = self._wait(f"No answer within {pace.answer:g} seconds.")
+        except TimeoutError as error:
+            reason = self._wait(str(error) or f"No answer within {pace.answer:g} seconds.")
             if not repeatable:
                 return self._perhaps(row)
         except Exception as error:

@@ -111,6 +111,8 @@ def _plugin(module: ModuleType | None, attribute: str, contract: type[object]) -
     settings = getattr(found, "Settings", None)
     if not (isinstance(found, type) and issubclass(found, contract)):
         raise BrokenPlugin(f"{module.__name__}.{attribute} is no hub.{attribute}.")
+    if missing := ", ".join(sorted(getattr(found, "__abstractmethods__", ()))):
+        raise BrokenPlugin(f"{module.__name__}.{attribute} lacks {missing}.")
     if not (isinstance(settings, type) and issubclass(settings, Settings)):
         raise BrokenPlugin(f"{module.__name__}.{attribute} has no Settings of its own.")
     return found

@@ -22,6 +22,7 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         odd = registry_odd
         [hub.adapters]
         ledger = registry_bare
+        half = registry_half
         """
     install(
         tmp_path,
@@ -31,6 +32,7 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         registry_torn="import no_such_library",
         registry_bare="",
         registry_odd="class Connector: ...",
+        registry_half="import hub\nclass Adapter(hub.Adapter):\n    Settings = hub.Settings",
     )
 
 
@@ -70,6 +72,10 @@ class TestThirdParty:
     def test_adapter_without_settings_is_broken(self) -> None:
         with pytest.raises(registry.BrokenPlugin, match='"ledger" has no class Adapter with Settings'):
             registry.adapter("ledger")
+
+    def test_adapter_that_is_half_done_is_broken(self) -> None:
+        with pytest.raises(registry.BrokenPlugin, match=r"registry_half\.Adapter lacks changes, log, upsert"):
+            registry.adapter("half")
 
     def test_unknown_adapter_lists_what_there_is(self) -> None:
         with pytest.raises(registry.UnknownPlugin, match=r'There is no adapter "zzz"\. There are: .*ledger'):
