@@ -75,6 +75,7 @@ class Row(NamedTuple):
     facts: str
     blob: str | None
     revision: int
+    occurred_at: int
 
 
 @dataclass(slots=True)

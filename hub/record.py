@@ -46,6 +46,7 @@ _ACTIVITIES = SetWrite(
     ("contact_id", "interaction_id", "occurred_at"),
     "ON CONFLICT (contact_id, interaction_id) DO UPDATE SET occurred_at = excluded.occurred_at",
 )
+_MOVE = Run("UPDATE activities SET occurred_at = ? WHERE interaction_id = ?")
 _OUTBOX = SetWrite(
     outbox,
     ("id", "destination", "subject", "kind", "payload", "state", "due_at"),
@@ -202,6 +203,8 @@ def _timelines(
     conn: sa.Connection, subjects: Sequence[Subject], who: dict[str, Match], books: Books, now: int
 ) -> list[int]:
     """An activity for every outside participant with exactly one candidate, and word of it to the CRMs."""
+    moved = [each for each in subjects if each.row and each.row.occurred_at != each.at]
+    _MOVE.many(conn, [(each.at, each.id) for each in moved])  # also where a person chose the contact
     rows = {}
     for subject in subjects:
         for participant in subject.participants:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from hub.crm.directory import Directory
 from hub.crm.records import Conflict, Draft, Stale, Strength, Unknown
 from hub.crm.search import BadCursor
 from hub.privacy.visibility import Actor, Authority
+from hub.store.schema import micros
 from hub.vocabulary import CallState, Channel, Event, Message, Participant, Role
 from tests.hub.core import LINE, OURS, Core, call
 
@@ -224,3 +225,17 @@ async def test_a_call_and_the_contact_made_of_it_at_the_same_moment_find_each_ot
     contacts = await asyncio.gather(*(made(handle) for handle in handles), *(rung(handle) for handle in handles))
     on = await core.rows("SELECT contact_id FROM activities")
     assert sorted(row[0] for row in on) == sorted(each for each in contacts if each is not None)
+
+
+async def test_what_turns_out_to_have_been_earlier_moves_on_every_timeline(directory: Directory, core: Core) -> None:
+    """Also where the handle has several owners by now, so that a match alone would not find the activity."""
+    at = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+    first = await directory.create(ADA, Draft(name="First", handles=((PHONE, Strength.SHARED),)))
+    await core.ingest.record("pbx", [call("1", CallState.ANSWERED, caller=PHONE, at=at)])
+    await directory.create(ADA, Draft(name="Second", handles=((PHONE, Strength.SHARED),)))
+    earlier = at - timedelta(minutes=1)
+    await core.ingest.record("pbx", [call("1", CallState.RINGING, caller=PHONE, at=earlier)])
+    assert await core.rows(
+        "SELECT a.contact_id, i.occurred_at - a.occurred_at, a.occurred_at"
+        " FROM activities a JOIN interactions i ON i.id = a.interaction_id"
+    ) == [(first.id, 0, micros(earlier))]
