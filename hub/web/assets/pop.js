@@ -56,7 +56,10 @@ class Card {
         {},
         icon("calls", "bell"),
         make("span", {}, this.title),
+        (this.brief = make("span", { class: "brief cut" }, this.name)),
         this.timer,
+        now !== "ringing" &&
+          make("button", { class: "button quiet fold", type: "button", "aria-expanded": "true", "aria-label": words.fold, onclick: (event) => this.fold(event.currentTarget) }, icon("down")),
         close &&
           make(
             "button",
@@ -129,7 +132,7 @@ class Card {
   choose(contact) {
     const known = this.contact?.id === contact.id;
     this.contact = contact;
-    this.who.textContent = this.name;
+    this.who.textContent = this.brief.textContent = this.name;
     this.under.textContent = this.beneath;
     this.face.textContent = initials(contact.name);
     this.face.classList.remove("unknown");
@@ -144,6 +147,10 @@ class Card {
   }
 
   // --- what one can do ---
+
+  fold(button) {
+    button.setAttribute("aria-expanded", String(!this.element.classList.toggle("folded")));
+  }
 
   open() {
     this.element.querySelector("[data-open]")?.click();

@@ -148,7 +148,7 @@ def _chips(speaks: Reader, caller: Caller) -> list[Chip]:
         chips.append(Chip("case", said, "late" if urgent else "waiting"))
     if caller.stream and caller.stream.days:
         last = caller.stream.days[0].threads[0].shown[0]
-        said = f"{last.sort}, {speaks.ago(last.at)}"
+        said = t(", ").join((last.sort, speaks.ago(last.at)))
         chips.append(Chip(last.icon, said, last.tone if last.tone == "late" else ""))
     elif caller.stream:
         chips.append(Chip("clock", t("First contact"), ""))
