@@ -230,13 +230,19 @@ class Pops:
 
     async def run(self) -> None:
         """Once a second, until cancelled: end what has expired, and state to each screen what is true."""
+        down = False
         while True:
             started = time.monotonic()
             try:
                 await self._expire()
                 await self._state(started)
+                down = False
             except Unavailable as error:
-                log.warning("screens cannot be told what rings: %s", error)
+                if not down:
+                    log.warning("screens cannot be told what rings: %s", error)
+                down = True
+            except Exception:
+                log.exception("screens could not be told what rings")
             await asyncio.sleep(max(0.0, 1 - (time.monotonic() - started)))
 
     async def _expire(self) -> None:

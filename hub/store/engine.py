@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
@@ -235,13 +236,17 @@ class Store:
             conn.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
             conn.connection.cursor().execute("BEGIN IMMEDIATE")
 
+        put_off = False
         while True:
             await asyncio.sleep(CHECKPOINT_SECONDS)
             try:
                 if await asyncio.to_thread(passive) > CHECKPOINT_LIMIT:
                     await self.write(restart, Lane.BULK)
-            except (sa.exc.OperationalError, Unavailable) as error:
-                log.warning("checkpoint put off: %s", error)
+                put_off = False
+            except (sa.exc.OperationalError, sqlite3.OperationalError, Unavailable) as error:
+                if not put_off:
+                    log.warning("checkpoint put off: %s", error)
+                put_off = True
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

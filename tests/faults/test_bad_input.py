@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import resource
 import smtplib
@@ -151,11 +152,14 @@ async def test_a_full_disk_acknowledges_nothing_that_is_not_on_it(tmp_path: Path
         assert _half_written(tmp_path) == []
         resource.prlimit(hub.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         await asyncio.gather(office.mail("large-2", 600_000), office.mail("after"), office.call(f"call-{number}"))
-        assert {
-            "mail:<large-2@customer.example>",
-            "mail:<after@customer.example>",
-            f"pbx:call-{number}",
-        } < office.accepted
+        now = {"mail:<large-2@customer.example>", "mail:<after@customer.example>", f"pbx:call-{number}"}
+        assert now < office.accepted, "it needs no restart when there is room again"
+        # What is in the write-ahead log goes into the database again.
+        async with asyncio.timeout(START_SECONDS):
+            for number in itertools.count():
+                if _database(tmp_path).stat().st_size > room:
+                    break
+                await office.mail(f"more-{number}", 20_000)
         await hub.kill()
         await hub.start()
         assert await office.recorded(token) == office.accepted
@@ -164,6 +168,10 @@ async def test_a_full_disk_acknowledges_nothing_that_is_not_on_it(tmp_path: Path
 def _largest(folder: Path) -> int:
     """The size of the largest file of the store."""
     return max(path.stat().st_size for path in folder.glob("hub.sqlite3*"))
+
+
+def _database(folder: Path) -> Path:
+    return folder / "hub.sqlite3"
 
 
 def _half_written(folder: Path) -> list[Path]:
