@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from hub.privacy.visibility import Actor, readable, sees
 from hub.store.schema import activities, contacts, conversations, interactions, participants
+from hub.timeline import Place
 from hub.vocabulary import Agent, Channel, Direction, Kind, Level, Outcome
 from hub.web.pages.parties import Parties, parties
 
@@ -28,14 +29,14 @@ _UNANSWERED = (Outcome.MISSED.value, Outcome.VOICEMAIL.value)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """What to show. *channel* is a word of `CHANNELS` or "". A search shows what *found* answers of an interaction's
-    id, as SQL, and the conversations with somebody whose name or address holds every word of *people*."""
+    id, as SQL, and the conversations with the contacts *people*."""
 
     channel: str = ""
     unknown: bool = False
     mine: bool = False
     waiting: bool = False
     found: Callable[[sa.ColumnElement[int]], sa.ColumnElement[bool]] | None = None
-    people: tuple[str, ...] = ()
+    people: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Conversation:
     kind: Kind
     direction: Direction
     at: datetime
+    place: Place
     title: str
     preview: str
     state: str
@@ -60,33 +62,44 @@ class Conversation:
     parties: Parties
 
 
+REACH = 5_000
+"""How many conversations a filter looks through for one page: those who filter want the recent ones."""
+
+COUNTED = 400
+"""How many the badge in the rail looks through; every page has it."""
+
+
 def listing(
     conn: Connection,
     actor: Actor,
     agents: Mapping[str, Agent],
     wanted: Filter,
     limit: int,
-    before: tuple[datetime, int] | None = None,
+    before: Place | None = None,
 ) -> list[Conversation]:
-    """At most *limit* conversations, those after *before* (time and id of the last one shown)."""
+    """At most *limit* conversations, newest first, those after *before* (`Conversation.place` of the last one)."""
     level = sees(actor).label("level")
-    rows = _rows(actor, wanted, agents).add_columns(level, _waits().label("waits"))
-    if before is not None:
-        rows = rows.where(
-            sa.tuple_(interactions.c.occurred_at, interactions.c.id)
-            < sa.tuple_(sa.bindparam("at", before[0], interactions.c.occurred_at.type), sa.literal(before[1]))
-        )
-    rows = rows.order_by(interactions.c.occurred_at.desc(), interactions.c.id.desc()).limit(limit)
+    rows = _rows(actor, wanted, agents, before, REACH).add_columns(level, _waits().label("waits"))
+    rows = rows.order_by(conversations.c.last_at.desc(), conversations.c.id.desc()).limit(limit)
     return _hydrated(conn, conn.execute(rows).all(), agents)
 
 
-def waiting(conn: Connection, actor: Actor, since: datetime, most: int) -> int:
-    """How many conversations wait for an answer since *since*; counts no further than *most*."""
-    rows = _rows(actor, Filter(waiting=True), {}).where(conversations.c.last_at >= since).limit(most)
+def waiting(conn: Connection, actor: Actor, most: int) -> int:
+    """How many of the latest conversations wait for an answer; counts no further than *most*."""
+    rows = _rows(actor, Filter(waiting=True), {}, None, COUNTED).limit(most)
     return conn.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one()
 
 
-def _rows(actor: Actor, wanted: Filter, agents: Mapping[str, Agent]) -> sa.Select[tuple[object, ...]]:
+def _beyond(table: sa.FromClause, before: Place | None) -> sa.ColumnElement[bool]:
+    if before is None:
+        return sa.true()
+    at = sa.literal(before[0], conversations.c.last_at.type)
+    return sa.tuple_(table.c.last_at, table.c.id) < sa.tuple_(at, sa.literal(before[1]))
+
+
+def _rows(
+    actor: Actor, wanted: Filter, agents: Mapping[str, Agent], before: Place | None, reach: int
+) -> sa.Select[tuple[object, ...]]:
     """Each conversation beside the last interaction in it that *actor* may see."""
     last = (
         sa.select(interactions.c.id)
@@ -100,6 +113,7 @@ def _rows(actor: Actor, wanted: Filter, agents: Mapping[str, Agent]) -> sa.Selec
         conversations.c.id.label("conversation"),
         conversations.c.title.label("subject"),
         conversations.c.owner,
+        conversations.c.last_at,
         interactions.c.id,
         interactions.c.channel,
         interactions.c.kind,
@@ -113,21 +127,21 @@ def _rows(actor: Actor, wanted: Filter, agents: Mapping[str, Agent]) -> sa.Selec
     ).join_from(conversations, interactions, interactions.c.id == last)
     if wanted.channel:
         rows = rows.where(conversations.c.channel.in_([channel.value for channel in CHANNELS[wanted.channel]]))
+    if wanted.found is not None:
+        rows = rows.where(_beyond(conversations, before), _found(wanted.found, wanted.people))
+    elif wanted.waiting or wanted.unknown or wanted.mine:
+        latest = conversations.alias("latest")
+        newest = sa.select(latest.c.id).where(_beyond(latest, before))
+        newest = newest.order_by(latest.c.last_at.desc(), latest.c.id.desc()).limit(reach)
+        rows = rows.where(conversations.c.id.in_(newest))
+    else:
+        rows = rows.where(_beyond(conversations, before))
     if wanted.waiting:
         rows = rows.where(_waits())
     if wanted.unknown:
         rows = rows.where(_unknown())
     if wanted.mine:
         rows = rows.where(_mine(actor, agents))
-    if wanted.found is not None:
-        holds = (
-            sa.select(sa.literal(1))
-            .select_from(interactions)
-            .where(interactions.c.conversation_id == conversations.c.id, wanted.found(interactions.c.id))
-            .correlate(conversations)
-            .exists()
-        )
-        rows = rows.where(sa.or_(holds, _with(wanted.people)))
     return rows
 
 
@@ -182,24 +196,19 @@ def _mine(actor: Actor, agents: Mapping[str, Agent]) -> sa.ColumnElement[bool]:
     return sa.or_(conversations.c.owner == actor.agent, took_part, owned)
 
 
-def _with(people: tuple[str, ...]) -> sa.ColumnElement[bool]:
-    """Whether somebody of that name or address took part."""
-    named = sa.exists().where(
-        participants.c.interaction_id == interactions.c.id,
-        *(
-            sa.or_(
-                participants.c.name.icontains(word, autoescape=True),
-                participants.c.handle.icontains(word, autoescape=True),
-            )
-            for word in people
-        ),
+def _found(
+    holds: Callable[[sa.ColumnElement[int]], sa.ColumnElement[bool]], people: tuple[int, ...]
+) -> sa.ColumnElement[bool]:
+    """Whether one of the latest interactions that hold the words is in the conversation, or *people* took part."""
+    inside = interactions.alias("inside")
+    newest = sa.select(inside.c.conversation_id).where(holds(inside.c.id)).order_by(inside.c.id.desc()).limit(REACH)
+    said = sa.select(newest.subquery().c.conversation_id)
+    took_part = (
+        sa.select(inside.c.conversation_id)
+        .join(activities, activities.c.interaction_id == inside.c.id)
+        .where(activities.c.contact_id.in_(people))
     )
-    known = sa.exists().where(
-        activities.c.interaction_id == interactions.c.id,
-        contacts.c.id == activities.c.contact_id,
-        *(contacts.c.name.icontains(word, autoescape=True) for word in people),
-    )
-    return sa.or_(named, known)
+    return sa.or_(conversations.c.id.in_(said), conversations.c.id.in_(took_part))
 
 
 def _hydrated(
@@ -214,6 +223,7 @@ def _hydrated(
             kind=Kind(row.kind),
             direction=Direction(row.direction),
             at=row.occurred_at,
+            place=(row.last_at, row.conversation),
             title=(row.title or row.subject) if readable(row.level, Level.SUBJECT) else "",
             preview=row.preview if readable(row.level, Level.ALL) else "",
             state=row.state,

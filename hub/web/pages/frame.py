@@ -186,7 +186,7 @@ async def page(request: web.Request, template: str, here: str, status: int = 200
     who = known(request)
     service = request.app[SERVICE]
     speaks = context.pop("reader", None) or reader(request)
-    counts = await service.store.read(lambda conn: rail.counts(conn, who.actor, speaks.now))
+    counts = await service.store.read(lambda conn: rail.counts(conn, who.actor))
     ringing = await service.pops.ringing(who.actor.agent) if who.actor.agent else []
     return fragment(
         request,

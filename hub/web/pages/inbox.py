@@ -26,6 +26,7 @@ from hub.web.pages.parties import Party, names_of, parties
 
 PAGE = 50
 LONGEST = 200
+NAMED = 50
 AMBER_AFTER = 4 * 3600
 RED_AFTER = 24 * 3600
 """Seconds after which something that waits turns amber, then red, until a team has its own times."""
@@ -105,9 +106,10 @@ def asked(request: web.Request) -> dict[str, Any]:
 async def _listed(request: web.Request, speaks: Reader, wanted: Mapping[str, Any]) -> tuple[list[Row], str]:
     who, agents = frame.actor(request), frame.agents(request)
     before = read_place(request.query.get("after", ""))
+    q = wanted["q"]
+    people = await named(request, q)
 
     def work(conn: Connection) -> list[Conversation]:
-        q = wanted["q"]
         return conversations.listing(
             conn,
             who,
@@ -118,7 +120,7 @@ async def _listed(request: web.Request, speaks: Reader, wanted: Mapping[str, Any
                 mine="mine" in wanted["only"],
                 waiting="waiting" in wanted["only"],
                 found=(lambda inside: holds(conn, who, q, inside)) if q else None,
-                people=tuple(q.split()) if q else (),
+                people=people,
             ),
             PAGE + 1,
             before,
@@ -126,7 +128,15 @@ async def _listed(request: web.Request, speaks: Reader, wanted: Mapping[str, Any
 
     found = await frame.read(request, work)
     last = found[PAGE - 1] if len(found) > PAGE else None
-    return rows(speaks, found[:PAGE], agents), write_place((last.at, last.interaction_id)) if last else ""
+    return rows(speaks, found[:PAGE], agents), write_place(last.place) if last else ""
+
+
+async def named(request: web.Request, q: str) -> tuple[int, ...]:
+    """The contacts of that name, address or number, for a search among conversations."""
+    if not q:
+        return ()
+    found = await frame.directory(request).search(frame.actor(request), q, limit=NAMED)
+    return tuple(each.id for each in found.contacts)
 
 
 def rows(speaks: Reader, found: Sequence[Conversation], agents: Mapping[str, Agent]) -> list[Row]:

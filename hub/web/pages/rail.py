@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -41,12 +40,12 @@ class Item:
     red_words: str = ""
 
 
-def counts(conn: Connection, actor: Actor, now: datetime) -> Counts:
+def counts(conn: Connection, actor: Actor) -> Counts:
     """What waits now for *actor*."""
     red = conn.execute(
         sa.select(sa.func.count()).select_from(sources).where(sources.c.state.in_(("rejected", "misconfigured")))
     ).scalar_one()
-    return Counts(conversations.waiting(conn, actor, now - timedelta(days=30), SHOWN + 1), red)
+    return Counts(conversations.waiting(conn, actor, SHOWN + 1), red)
 
 
 def items(reader: Reader, here: str, counts: Counts, *, admin: bool) -> list[Item]:

@@ -24,9 +24,10 @@ async def search(request: web.Request) -> web.Response:
     directory = frame.directory(request)
     people = (await directory.search(who, q, limit=PEOPLE)).contacts
     handle = directory.handle(q) or ""
+    named = tuple(each.id for each in people)
 
     def work(conn: Connection) -> list[Conversation]:
-        wanted = Filter(found=lambda inside: holds(conn, who, q, inside), people=tuple(q.split()))
+        wanted = Filter(found=lambda inside: holds(conn, who, q, inside), people=named)
         return conversations.listing(conn, who, agents, wanted, CONVERSATIONS)
 
     found = await frame.read(request, work)
