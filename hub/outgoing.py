@@ -7,18 +7,20 @@ they write of a row they write only while the claim is still the same one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.sources import clock
 from hub.store.schema import EPOCH, outbox
+from hub.store.sets import SetWrite
 
 
 class State(StrEnum):
@@ -34,6 +36,13 @@ class State(StrEnum):
 
 STUCK = (State.PERHAPS, State.FAILED)
 """What waits for a person."""
+
+_TELL = SetWrite(
+    outbox,
+    ("id", "destination", "subject", "kind", "payload", "state", "due_at"),
+    "ON CONFLICT (destination, subject) DO UPDATE SET payload = excluded.payload, state = excluded.state,"
+    " due_at = excluded.due_at, attempts = 0, version = outbox.version + 1",
+)
 
 UNHEARD = "It may have been sent: nobody heard the end of it. Look there before you send it again."
 
@@ -151,6 +160,29 @@ def counts(conn: Connection, destinations: Collection[str]) -> dict[str, dict[St
     for destination, state, number in rows:
         found[destination][State(state)] = number
     return found
+
+
+def tell(
+    conn: Connection,
+    destinations: Iterable[str],
+    stands: Iterable[tuple[int, int]],
+    new_id: Callable[[], int],
+    now: int,
+) -> None:
+    """To be sent to each of *destinations*: what *stands* on timelines, as (contact, interaction). Newer state replaces
+    what was not sent yet. *now* is in microseconds since 1970."""
+    told = [
+        (f"activity:{interaction}:{contact}", {"interaction": str(interaction), "contact": str(contact)})
+        for contact, interaction in sorted(stands)
+    ]
+    _TELL(
+        conn,
+        [
+            (new_id(), destination, subject, "activity", orjson.dumps(about).decode(), State.WAITING.value, now)
+            for destination in sorted(destinations)
+            for subject, about in told
+        ],
+    )
 
 
 def _due(destination: str, now: datetime) -> sa.Select[Any]:

@@ -15,7 +15,7 @@ import orjson
 import sqlalchemy as sa
 
 from hub import facts as documents
-from hub import pops
+from hub import outgoing, pops
 from hub.batch import Books, Entry, Part, Recorded, Row, Subject
 from hub.crm.join import read_identities
 from hub.fold import Told, direction, fold, occurred_at
@@ -23,7 +23,7 @@ from hub.ledger import write
 from hub.live import LiveEvent
 from hub.match import match
 from hub.ours import Ours
-from hub.store.schema import activities, events, interactions, micros, moment, outbox, quarantine, sources
+from hub.store.schema import activities, events, interactions, micros, moment, quarantine, sources
 from hub.store.sets import Run, SetRead, SetWrite, among
 from hub.threads import thread
 from hub.vocabulary import Call, CallState, Channel, Event, Kind, Level, Match, Message
@@ -46,13 +46,10 @@ _ACTIVITIES = SetWrite(
     ("contact_id", "interaction_id", "occurred_at"),
     "ON CONFLICT (contact_id, interaction_id) DO UPDATE SET occurred_at = excluded.occurred_at",
 )
-_MOVE = Run("UPDATE activities SET occurred_at = ? WHERE interaction_id = ?")
-_OUTBOX = SetWrite(
-    outbox,
-    ("id", "destination", "subject", "kind", "payload", "state", "due_at"),
-    "ON CONFLICT (destination, subject) DO UPDATE SET payload = excluded.payload, state = excluded.state,"
-    " due_at = excluded.due_at, attempts = 0, version = outbox.version + 1",
+_STANDS = SetRead(
+    sa.select(activities.c.contact_id, activities.c.interaction_id).where(among(activities.c.interaction_id))
 )
+_MOVE = Run("UPDATE activities SET occurred_at = ? WHERE interaction_id = ?")
 _SET_ASIDE = SetRead(
     sa.select(quarantine.c.source, quarantine.c.kind, quarantine.c.blob).where(among(quarantine.c.blob))
 )
@@ -212,15 +209,10 @@ def _timelines(
             if found and found.sure:
                 rows[found.sure.contact_id, subject.id] = (found.sure.contact_id, subject.id, subject.at)
     _ACTIVITIES(conn, [rows[name] for name in sorted(rows)])
-    _OUTBOX(
-        conn,
-        [
-            (books.new_id(), destination, f"activity:{interaction}:{contact}", "activity",
-             orjson.dumps({"interaction": str(interaction), "contact": str(contact)}).decode(), "waiting", now)
-            for destination in books.destinations
-            for contact, interaction in sorted(rows)
-        ],
-    )  # fmt: skip
+    stands = set(rows)
+    if books.destinations:  # on some timelines it stands because somebody said so
+        stands.update(_STANDS(conn, [subject.id for subject in subjects if subject.row]))
+        outgoing.tell(conn, books.destinations, stands, books.new_id, now)
     return sorted({contact for contact, _ in rows})
 
 

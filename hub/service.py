@@ -57,7 +57,7 @@ class Service:
             pops = Pops(store, live, unrecorded)
             ticking = asyncio.create_task(pops.run(), name="pops")
             stack.push_async_callback(_ended, ticking)
-            directory = Directory(store, live, config.region, ours.handles)
+            directory = Directory(store, live, config.region, ours.handles, config.crm)
             adapters, problems = config.adapters()
             outbox = Outbox(store, adapters, config.public_url, problems)
             yield cls(config, store, live, ours, ingest, pops, metrics, directory, outbox)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from hub import audit
+from hub import audit, outgoing
 from hub.crm import join, records
 from hub.crm.records import Card, Clash, Conflict, Contact, Draft, Stale, Strength, Unknown
 from hub.crm.search import BadCursor as BadCursor
@@ -18,7 +18,7 @@ from hub.formats import handles
 from hub.live import Live, LiveEvent
 from hub.privacy.visibility import Actor, sees
 from hub.store import Store
-from hub.store.schema import activities, contacts, identities, interactions, participants
+from hub.store.schema import activities, contacts, identities, interactions, micros, participants
 
 CHANGEABLE = frozenset(("name", "company", "title", "owner", "notes", "external_id", "fields"))
 _LONGEST = 500
@@ -26,13 +26,17 @@ _VERBATIM = ("acct:", "slack:", "client:", "xmpp:", "matrix:", "https:", "did:")
 
 
 class Directory:
-    """Open to every login and token; what it changes is audited. *ours* are our own addresses, nobody's identity."""
+    """Open to every login and token; what it changes is audited. *ours* are our own addresses, nobody's identity;
+    *crms* the names of the outside CRMs, which are told what comes onto a timeline."""
 
-    def __init__(self, store: Store, live: Live, region: str, ours: Collection[str]) -> None:
+    def __init__(
+        self, store: Store, live: Live, region: str, ours: Collection[str], crms: Collection[str] = ()
+    ) -> None:
         self._store = store
         self._live = live
         self._region = region
         self._ours = frozenset(ours)
+        self._crms = tuple(crms)
 
     def handle(self, text: str) -> str | None:
         """The handle that *text* spells (`030 123456`, `ada@example.org`, `acct:a@b`), None where it is none."""
@@ -124,7 +128,7 @@ class Directory:
                 values["company_id"] = records.company_named(conn, changes["company"], self._store.ids, now)
             self._touch(conn, contact_id, now, values)
             for gone in had.keys() - wanted.keys():
-                self._unlink(conn, contact_id, gone)
+                self._unlink(conn, contact_id, gone, now)
             self._link(conn, actor, contact_id, new, how, now)
             audit.note(conn, entry, actor, "contact.change", f"contact/{contact_id}", now)
             return records.by_id(conn, actor, contact_id)
@@ -169,7 +173,7 @@ class Directory:
             before = self._lock(conn, actor, contact_id, None)
             if handle not in {each.handle for each in before.identities}:
                 raise Unknown(f"{handle} is not a handle of contact/{contact_id}")
-            self._unlink(conn, contact_id, handle)
+            self._unlink(conn, contact_id, handle, now)
             self._touch(conn, contact_id, now, {})
             audit.note(conn, entry, actor, "contact.unlink", f"contact/{contact_id}", now)
             return records.by_id(conn, actor, contact_id)
@@ -224,7 +228,7 @@ class Directory:
                     set_={"confirmed_by": statement.excluded.confirmed_by},
                 )
             )
-            join.join(conn, [handle])
+            self._join(conn, [handle], now, (contact_id, interaction_id))
             audit.note(conn, entry, actor, "contact.confirm", f"interaction/{interaction_id}", now)
 
         await self._store.write(work)
@@ -264,12 +268,17 @@ class Directory:
     ) -> None:
         for handle, strength in new:
             records.add_identity(conn, contact_id, handle, strength, how, actor.name, now, confirmed=how == "agent")
-        join.join(conn, [handle for handle, _ in new])
+        self._join(conn, [handle for handle, _ in new], now)
 
-    def _unlink(self, conn: Connection, contact_id: int, handle: str) -> None:
+    def _unlink(self, conn: Connection, contact_id: int, handle: str, now: datetime) -> None:
         conn.execute(identities.delete().where(identities.c.handle == handle, identities.c.contact_id == contact_id))
         join.leave(conn, contact_id, handle)
-        join.join(conn, [handle])  # one of two owners is gone: the other is the only one now
+        self._join(conn, [handle], now)  # one of two owners is gone: the other is the only one now
+
+    def _join(self, conn: Connection, handles: Collection[str], now: datetime, *stands: tuple[int, int]) -> None:
+        """What came before joins the timelines, and the CRMs are told, also of what *stands* there otherwise."""
+        joined = join.join(conn, handles)
+        outgoing.tell(conn, self._crms, {*joined, *stands}, self._store.ids, micros(now))
 
     def _tell(self, contact_id: int) -> None:
         self._live.publish([LiveEvent("activity", {"contacts": [str(contact_id)]})])

@@ -8,7 +8,7 @@ changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from hub import audit
+from hub import audit, outgoing
 from hub.crm import join
 from hub.crm.files import Row
 from hub.crm.records import Strength
@@ -130,7 +130,8 @@ async def import_operation(service: Service, args: Mapping[str, Any], progress: 
         if args["dry_run"]:
             made = await service.store.read(_planner(batch, known, ours, service.store.ids))
         else:
-            made = await service.store.write(_recorder(batch, known, ours, service.store.ids), Lane.BULK)
+            crms = service.config.crm
+            made = await service.store.write(_recorder(batch, known, ours, crms, service.store.ids), Lane.BULK)
         for name in counts:
             counts[name] += getattr(made, name)
         known.learn(made)
@@ -150,15 +151,17 @@ def _planner(
 
 
 def _recorder(
-    batch: Sequence[Person], before: Known, ours: frozenset[str], new_id: Callable[[], int]
+    batch: Sequence[Person], before: Known, ours: frozenset[str], crms: Collection[str], new_id: Callable[[], int]
 ) -> Callable[[Connection], Plan]:
     def work(conn: Connection) -> Plan:
+        now = datetime.now(UTC)
         join.change_identities(conn)
         known = before.fresh()
         known.look_up(conn, batch)
         made = plan(batch, known, ours, new_id)
-        made.write(conn, new_id, datetime.now(UTC))
-        join.join(conn, [handle for person in batch for handle in person.handles])
+        made.write(conn, new_id, now)
+        joined = join.join(conn, [handle for person in batch for handle in person.handles])
+        outgoing.tell(conn, crms, joined, new_id, micros(now))
         return made
 
     return work

@@ -26,8 +26,12 @@ JOIN interactions i ON i.id = p.interaction_id
 WHERE d.handle {among}
 AND NOT EXISTS (SELECT 1 FROM identities o WHERE o.handle = d.handle AND o.contact_id <> d.contact_id)
 ON CONFLICT DO NOTHING
+RETURNING contact_id, interaction_id
 """
-_join = Run(_JOIN.format(among="IN (SELECT value FROM json_each(?))"), _JOIN.format(among="= ANY(%s)"))
+_JOINS = {
+    "sqlite": _JOIN.format(among="IN (SELECT value FROM json_each(?))"),
+    "postgresql": _JOIN.format(among="= ANY(%s)"),
+}
 
 _LEAVE = """
 DELETE FROM activities
@@ -57,15 +61,20 @@ def change_identities(conn: Connection) -> None:
         conn.exec_driver_sql(_EXCLUSIVE)
 
 
-def join(conn: Connection, handles: Collection[str]) -> int:
+def join(conn: Connection, handles: Collection[str]) -> list[tuple[int, int]]:
     """Put the interactions of each of *handles* that belongs to exactly one contact on that contact's timeline.
 
-    Answers how many activities that made; those that were there stay.
+    Answers which are new there, as (contact, interaction); those that were there stay.
     """
     wanted = sorted(set(handles))
     if not wanted:
-        return 0
-    return _join(conn, orjson.dumps(wanted).decode() if conn.dialect.name == "sqlite" else wanted)
+        return []
+    name = conn.dialect.name
+    cursor = conn.connection.cursor()
+    cursor.execute(_JOINS[name], (orjson.dumps(wanted).decode() if name == "sqlite" else wanted,))
+    made = [(contact_id, interaction_id) for contact_id, interaction_id in cursor.fetchall()]
+    cursor.close()
+    return made
 
 
 def leave(conn: Connection, contact_id: int, handle: str) -> int:

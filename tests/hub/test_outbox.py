@@ -17,6 +17,7 @@ import hub
 from hub import CallState, Copy, Level, outgoing
 from hub.config import Problem
 from hub.crm.directory import Directory
+from hub.crm.records import Draft, Strength
 from hub.outbox import MOST_FAULTS, Health, Outbox, Pace, Status
 from hub.privacy.visibility import HUB
 from hub.store import Store
@@ -157,6 +158,26 @@ async def test_what_left_the_timeline_before_it_was_sent_is_not_told(core: Core,
         await crm.until(lambda: len(crm.activities) == 1)
     assert [each["name"] for each in crm.contacts.values()] == ["Wang"]
     assert await rows(core) == [("contact", "sent", "C1"), ("activity", "sent", "A1")]
+
+
+async def test_what_joins_a_timeline_later_is_told_then(core: Core, crm: Crm) -> None:
+    directory = Directory(core.store, core.live, "DE", OURS.handles, ["crm"])
+    await told_apart(core, 2)
+    await core.ingest.record("pbx", [call("1", CallState.RINGING)])
+    assert await rows(core) == []
+    contact = await directory.create(HUB, Draft(name="Li Na", handles=((LI_NA[1], Strength.PERSONAL),)))
+    async with sending(core.store, crm.port):
+        await crm.until(lambda: len(crm.activities) == 2)
+        # A colleague shares her phone: it was she who rang, somebody says, and so it is said of the rest of the call.
+        await core.contact("Wang", LI_NA[2])
+        await directory.link(HUB, contact.id, LI_NA[2], Strength.SHARED)
+        ringing = await core.one("SELECT id FROM interactions WHERE key = 'pbx:1'")
+        await directory.confirm(HUB, ringing, contact.id, LI_NA[2])
+        await crm.until(lambda: "Call: ringing" in crm.titles())
+        await core.ingest.record("pbx", [call("1", CallState.ENDED)])
+        await crm.until(lambda: "Call: missed" in crm.titles())
+    assert sorted(crm.titles()) == ["Call: missed", "Mail 0", "Mail 1"]
+    assert [each["name"] for each in crm.contacts.values()] == ["Li Na"]
 
 
 # --- once, in order, newest first -----------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ class Importer:
         async def progress(news: Mapping[str, Any]) -> None:
             steps.append(news["done"])
 
-        service: Any = SimpleNamespace(store=self.core.store, ours=OURS)
+        service: Any = SimpleNamespace(store=self.core.store, ours=OURS, config=SimpleNamespace(crm=("crm",)))
         result = await import_operation(service, {"people": people, "dry_run": dry_run}, progress)
         assert steps == sorted(steps)
         assert not steps or steps[-1] == len(people)
@@ -175,6 +175,7 @@ async def test_what_came_before_joins_the_timelines(importer: Importer) -> None:
     assert await importer.core.rows("SELECT c.name FROM activities a JOIN contacts c ON c.id = a.contact_id") == [
         ("Li Na",)
     ]
+    assert await importer.core.rows("SELECT destination, kind, state FROM outbox") == [("crm", "activity", "waiting")]
 
 
 async def test_a_very_long_name_is_cut(importer: Importer) -> None:
