@@ -121,6 +121,8 @@ class Access:
 
     async def by_token(self, secret: str) -> Visitor | None:
         """The visitor who bears the token *secret*."""
+        if not secret.startswith(accounts.TOKEN_PREFIX):
+            return None
         name = accounts.fingerprint(secret)
         if known := self._remembered(name):
             return known
