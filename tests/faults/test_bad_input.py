@@ -14,6 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from hub.store.engine import CHECKPOINT_SECONDS
 from tests.fakes.twilio import ACCOUNT, InboundCall, Twilio
 from tests.faults.hub_process import START_SECONDS, HubProcess, hub_process, readiness
 from tests.faults.screen import screen
@@ -146,9 +147,14 @@ async def test_a_full_disk_acknowledges_nothing_that_is_not_on_it(tmp_path: Path
                 office.mail(f"large-{number}", 100_000 if number % 2 else 600_000),
                 office.call(f"call-{number}"),
             )
-        assert {refusal[:4] for refusal in office.refused.values()} == {"451 ", "503 "}
         resource.prlimit(hub.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
         assert await office.recorded(token) == office.accepted, "what is there can be read"
+        accepted, clock = len(office.accepted), asyncio.get_running_loop().time
+        end = clock() + 3 * CHECKPOINT_SECONDS  # these must outlive it, too
+        while clock() < end:
+            await office.call("refused")
+        assert len(office.accepted) == accepted
+        assert {refusal[:4] for refusal in office.refused.values()} == {"451 ", "503 "}
         assert _half_written(tmp_path) == []
         resource.prlimit(hub.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         await asyncio.gather(office.mail("large-2", 600_000), office.mail("after"), office.call(f"call-{number}"))
