@@ -20,6 +20,7 @@ from hub.contracts import (
     Webhook,
 )
 from hub.vocabulary import (
+    NAMESPACES,
     Activity,
     Agent,
     Arrival,
@@ -54,6 +55,7 @@ from hub.vocabulary import (
 )
 
 __all__ = [
+    "NAMESPACES",
     "Activity",
     "Adapter",
     "Agent",

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 
 from hub.privacy.visibility import Actor, Authority, Scope
 from hub.store.schema import invitations, logins, sessions, tokens
+from hub.vocabulary import NAMESPACES
 
 SESSION_LIFE = timedelta(days=14)
 INVITATION_LIFE = timedelta(hours=24)
@@ -354,6 +355,8 @@ def add_token(conn: Connection, token_id: int, name: str, scope: Scope, agent: s
     """The secret of a new token, shown this once. `AccountError` where the name is taken or cannot begin a key."""
     if not name or len(name) > 100 or not name.isprintable() or any(c in ": \t" for c in name):
         raise AccountError("A token's name needs 1 to 100 printable characters, without blanks and colons.")
+    if name in NAMESPACES:
+        raise AccountError(f'A token cannot be called "{name}": keys that begin so belong to the hub.')
     if conn.execute(sa.select(tokens.c.id).where(tokens.c.name == name)).first():
         raise AccountError(f'There is already a token "{name}". Revoke it first, or take another name.')
     secret = TOKEN_PREFIX + new_secret()

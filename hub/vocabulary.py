@@ -14,6 +14,9 @@ from enum import StrEnum
 
 from hub.formats.mail import Attachment as Attachment
 
+NAMESPACES = frozenset({"mail", "ical", "twilio", "slack"})
+"""Key namespaces of what other systems name: nothing whose own name becomes a namespace may be called so."""
+
 
 class Channel(StrEnum):
     """The medium, not a configured account."""

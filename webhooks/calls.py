@@ -8,7 +8,7 @@ from typing import ClassVar
 import hub
 from connectors.calls.normalise import Desk, event
 from connectors.calls.settings import CallsSettings
-from hub import Delivery, Event, Forged, Setup
+from hub import NAMESPACES, Delivery, Event, Forged, Misconfigured, Setup
 from hub.formats.signing import equal
 
 
@@ -21,6 +21,10 @@ class Webhook(hub.Webhook):
     undetectable: ClassVar[frozenset[str]] = frozenset({"altered", "stale", "unreadable"})
 
     def __init__(self, settings: CallsSettings, setup: Setup) -> None:
+        if setup.name in NAMESPACES:
+            raise Misconfigured(
+                f'A source of calls cannot be called "{setup.name}": its calls would be taken for others.'
+            )
         self._token = settings.token.get_secret_value()
         self._desk = Desk.of(setup)
 

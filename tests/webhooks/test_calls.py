@@ -158,3 +158,9 @@ def test_settings_need_a_token_and_do_not_tell_it() -> None:
         with pytest.raises(ValidationError) as refused:
             CallsSettings.model_validate(wrong)
         assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", sorted(NAMESPACES))
+def test_a_source_may_not_be_named_like_anothers_keys(name: str) -> None:
+    with pytest.raises(Misconfigured, match=name):
+        Webhook(CallsSettings(token=SecretStr("token")), setup(name=name))

@@ -130,6 +130,8 @@ def said(speaks: Reader, state: str, row: sa.Row[tuple[object, ...]] | None) -> 
     """A state in words, and its tone."""
     t = speaks.gettext
     behind = row.behind_messages if row else None
+    if state == State.NEW and row is not None and row.last_item_at is not None:
+        return t("listening"), "well"  # a webhook has nothing to connect to: what it brought proves it
     if state == State.LISTENING:
         if behind:
             words = speaks.ngettext(
@@ -166,7 +168,7 @@ async def show_held(request: web.Request) -> web.Response:
     """The dialog with the bytes of one thing in quarantine."""
     needs_admin(frame.actor(request))
     store = request.app[SERVICE].store
-    held_id = int(request.match_info["id"])
+    held_id = frame.record_id(request)
 
     def work(conn: Connection) -> tuple[Held, bytes]:
         held = one(conn, held_id)
@@ -184,7 +186,7 @@ async def replay(request: web.Request) -> web.Response:
     """Try to understand it again, and show the table as it stands then."""
     who, service = frame.actor(request), request.app[SERVICE]
     needs_admin(who)
-    held_id, entry, now = int(request.match_info["id"]), service.store.ids(), datetime.now(UTC)
+    held_id, entry, now = frame.record_id(request), service.store.ids(), datetime.now(UTC)
     try:
         await frame.read(request, lambda conn: one(conn, held_id))
     except NotHeld as error:
