@@ -22,9 +22,8 @@ class Webhook(hub.Webhook):
 
     def __init__(self, settings: CallsSettings, setup: Setup) -> None:
         if setup.name in NAMESPACES:
-            raise Misconfigured(
-                f'A source of calls cannot be called "{setup.name}": its calls would be taken for others.'
-            )
+            why = "its calls could be taken for what others told of"
+            raise Misconfigured(f'A source of calls cannot be called "{setup.name}": {why}. Rename it.')
         self._token = settings.token.get_secret_value()
         self._desk = Desk.of(setup)
 
