@@ -1,5 +1,5 @@
 // What every page runs. Each module finds its own elements and does nothing where there are none.
-import htmx from "htmx.org";
+import "htmx.org";
 import "./ago.js";
 import "./parts.js";
 import "./keys.js";
@@ -9,5 +9,3 @@ import "./inbox.js";
 import "./settings.js";
 import "./pop.js";
 import "./news.js";
-
-window.htmx = htmx;

@@ -169,9 +169,9 @@ export class LiveCore {
     this.told("open");
     clearTimeout(this.silence);
     this.silence = setTimeout(() => this.connect(), SILENT_AFTER);
-    const true_ = new Map(stated);
+    const ringing = new Map(stated);
     for (const pop of [...this.pops.values()]) {
-      if (pop.state !== "over" && !true_.has(pop.id)) this.withdraw(pop.id, "over");
+      if (pop.state !== "over" && !ringing.has(pop.id)) this.withdraw(pop.id, "over");
     }
     const stale = ([id, revision]) => !this.gone.has(id) && (this.pops.get(id)?.revision ?? 0) < revision;
     if (stated.some(stale)) this.fetch();

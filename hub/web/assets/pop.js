@@ -216,7 +216,7 @@ class Card {
     tell({ type: "done", id: this.pop.id });
   }
 
-  async name_(form) {
+  async identify(form) {
     const data = new URLSearchParams(form instanceof HTMLFormElement ? new FormData(form) : form);
     data.set("csrf", csrf());
     try {
@@ -310,14 +310,14 @@ on("status", ({ status }) => {
 box?.addEventListener("click", (event) => {
   const button = event.target.closest("[data-choose]");
   const card = cards.get(event.target.closest("[data-pop]")?.dataset.pop);
-  if (button && card) card.name_({ contact: button.dataset.choose });
+  if (button && card) card.identify({ contact: button.dataset.choose });
 });
 
 box?.addEventListener("submit", (event) => {
   const form = event.target.closest("form[data-who]");
   if (!form) return;
   event.preventDefault();
-  cards.get(form.closest("[data-pop]").dataset.pop)?.name_(form);
+  cards.get(form.closest("[data-pop]").dataset.pop)?.identify(form);
 });
 
 let asking = 0;
@@ -327,8 +327,8 @@ box?.addEventListener("input", (event) => {
   clearTimeout(asking);
   asking = setTimeout(async () => {
     const list = document.getElementById(input.getAttribute("aria-controls"));
-    const words_ = input.value.trim();
-    const html = words_ ? await (await part(`/contacts/choose?q=${encodeURIComponent(words_)}&for=pop`)).text() : "";
+    const typed = input.value.trim();
+    const html = typed ? await (await part(`/contacts/choose?q=${encodeURIComponent(typed)}&for=pop`)).text() : "";
     if (!list?.isConnected) return;
     list.innerHTML = html;
     input.setAttribute("aria-expanded", String(list.childElementCount > 0));

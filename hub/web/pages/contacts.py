@@ -118,7 +118,7 @@ async def contact_timeline(request: web.Request) -> web.Response:
 async def _card(request: web.Request) -> Card:
     frame.known(request)
     try:
-        return await frame.directory(request).get(frame.actor(request), int(request.match_info["id"]))
+        return await frame.directory(request).get(frame.actor(request), frame.record_id(request))
     except Unknown as error:
         raise web.HTTPNotFound from error
 
@@ -220,7 +220,7 @@ async def create(request: web.Request) -> web.Response:
 async def link(request: web.Request) -> web.Response:
     """Say that an address belongs to a contact who is there already."""
     form = await request.post()
-    contact_id = int(request.match_info["id"])
+    contact_id = frame.record_id(request)
     handle = frame.directory(request).handle(text(form, "handle"))
     t = frame.reader(request).gettext
     if handle is None:
@@ -244,7 +244,7 @@ async def unlink(request: web.Request) -> web.Response:
     form = await request.post()
     handle = text(form, "handle")
     try:
-        contact = await frame.directory(request).unlink(frame.writer(request), int(request.match_info["id"]), handle)
+        contact = await frame.directory(request).unlink(frame.writer(request), frame.record_id(request), handle)
     except Unknown as error:
         raise web.HTTPNotFound from error
     return frame.fragment(request, "contacts/_handles.html", contact=contact, removed=handle, display=display)

@@ -208,6 +208,20 @@ def writer(request: web.Request) -> Actor:
     return who
 
 
+def number(text: str) -> int:
+    """A record's id as it came in, 0 for what can be none: ids are 63-bit."""
+    value = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    return value if value < 1 << 63 else 0
+
+
+def record_id(request: web.Request) -> int:
+    """The id in the path. Raises the 404 for what can be none."""
+    found = number(request.match_info["id"])
+    if not found:
+        raise web.HTTPNotFound
+    return found
+
+
 def directory(request: web.Request) -> Directory:
     """The contacts."""
     return request.app[SERVICE].directory

@@ -77,7 +77,7 @@ async def inbox(request: web.Request) -> web.Response:
         return frame.fragment(request, "inbox/_more.html", reader=speaks, rows=shown, after=after, asked=wanted)
     opened = None
     if "id" in request.match_info:
-        opened = await _opened(request, speaks, int(request.match_info["id"]))
+        opened = await _opened(request, speaks, frame.record_id(request))
     context: dict[str, Any] = {"rows": shown, "after": after, "asked": wanted, "opened": opened, "display": display}
     if frame.is_fragment(request):
         return frame.fragment(request, "inbox/_list.html", reader=speaks, **context)
@@ -89,7 +89,7 @@ async def conversation(request: web.Request) -> web.Response:
     if not frame.is_fragment(request):
         return await inbox(request)
     speaks = frame.reader(request)
-    opened = await _opened(request, speaks, int(request.match_info["id"]))
+    opened = await _opened(request, speaks, frame.record_id(request))
     return frame.fragment(request, "inbox/_opened.html", reader=speaks, opened=opened, display=display)
 
 

@@ -68,7 +68,7 @@ async def unfolded(request: web.Request) -> web.Response:
     """What stands under a line of the timeline once it is opened."""
     who, agents, speaks = frame.actor(request), frame.agents(request), frame.reader(request)
     store = request.app[SERVICE].store
-    interaction_id = int(request.match_info["id"])
+    interaction_id = frame.record_id(request)
 
     def work(conn: Connection) -> Unfolded | None:
         item = one(conn, who, interaction_id)
@@ -189,7 +189,7 @@ def attachment_header(name: str) -> str:
 async def _raw(request: web.Request) -> tuple[Item, bytes]:
     """A mail that the reader may read in full, and its bytes."""
     who, store = frame.actor(request), request.app[SERVICE].store
-    interaction_id = int(request.match_info["id"])
+    interaction_id = frame.record_id(request)
 
     def work(conn: Connection) -> tuple[Item, bytes] | None:
         item = one(conn, who, interaction_id)
@@ -207,8 +207,8 @@ async def note(request: web.Request) -> web.Response:
     writer, store = frame.writer(request), request.app[SERVICE].store
     form = await request.post()
     said = text(form, "text")[:LONGEST_NOTE]
-    interaction_id, new_id, entry = int(request.match_info["id"]), store.ids(), store.ids()
-    draft = int(text(form, "id")) if text(form, "id").isdigit() else 0
+    interaction_id, new_id, entry = frame.record_id(request), store.ids(), store.ids()
+    draft = frame.number(text(form, "id"))
     author, at = writer.agent or writer.name, datetime.now(UTC)
 
     def work(conn: Connection) -> int | None:
@@ -245,7 +245,7 @@ async def was(request: web.Request) -> web.Response:
     contact = text(form, "contact")
     try:
         await frame.directory(request).confirm(
-            writer, int(request.match_info["id"]), int(contact) if contact.isdigit() else 0, text(form, "handle")
+            writer, frame.record_id(request), frame.number(contact), text(form, "handle")
         )
     except Unknown as error:
         raise web.HTTPNotFound from error

@@ -158,8 +158,7 @@ def _chips(speaks: Reader, caller: Caller) -> list[Chip]:
 async def _pop(request: web.Request) -> dict[str, Any]:
     """One of the reader's own pops; 404 for everybody else's."""
     agent = frame.actor(request).agent
-    pop_id = request.match_info["id"]
-    pop = await request.app[SERVICE].pops.one(int(pop_id), agent) if agent else None
+    pop = await request.app[SERVICE].pops.one(frame.record_id(request), agent) if agent else None
     if pop is None:
         raise web.HTTPNotFound
     return pop
@@ -174,8 +173,7 @@ async def who(request: web.Request) -> web.Response:
     handle = pop["handle"]
     given = {"name": text(form, "name"), "company": text(form, "company")}
     try:
-        if text(form, "contact").isdigit():
-            contact_id = int(text(form, "contact"))
+        if contact_id := frame.number(text(form, "contact")):
             if any(each["contact"]["id"] == str(contact_id) for each in pop["candidates"]):
                 await directory.confirm(writer, int(pop["interaction"]), contact_id, handle)
             else:
@@ -195,5 +193,5 @@ async def who(request: web.Request) -> web.Response:
 async def dismiss(request: web.Request) -> web.Response:
     """Clear a pop from all of this agent's screens."""
     agent = frame.actor(request).agent
-    await request.app[SERVICE].pops.dismiss(int(request.match_info["id"]), agent)
+    await request.app[SERVICE].pops.dismiss(frame.record_id(request), agent)
     return web.Response(status=204)

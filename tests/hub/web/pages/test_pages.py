@@ -336,6 +336,9 @@ async def test_errors_are_pages_in_the_readers_language(office: Office) -> None:
     assert status == 404
     assert '<html lang="zh-Hant"' in page
     assert "這裡什麼也沒有" in page
+    ada = await office.person("ada")
+    for path in ("/contacts/9999999999999999999", "/inbox/0", "/interactions/1", "/pops/1/card", "/contacts/x"):
+        assert (await read(ada, path))[0] == 404, path
     status, page = await read(client, "/setup/used-up")
     assert status == 410
     assert "This link is used up" in page
