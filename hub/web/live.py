@@ -31,11 +31,11 @@ async def stream(request: web.Request) -> web.StreamResponse:
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
     with service.live.subscribe(known.actor.agent, known.hash) as screen:
-        await response.prepare(request)
-        await response.write(b": connected\nretry: %d\n\n" % RETRY_MILLISECONDS)
-        if known.actor.agent:
-            await _state(service, screen)
         try:
+            await response.prepare(request)
+            await response.write(b": connected\nretry: %d\n\n" % RETRY_MILLISECONDS)
+            if known.actor.agent:
+                await _state(service, screen)
             while True:
                 try:
                     async with asyncio.timeout(QUIET_SECONDS):
