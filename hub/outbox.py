@@ -147,8 +147,10 @@ class _Courier:
                     for task in done:
                         self._check(task)
                 else:
+                    if not self._rest():
+                        self._good()  # nothing is left of what went wrong
                     await asyncio.sleep(self._pace.look)
-                await asyncio.sleep(max(0.0, self._resume_at - asyncio.get_running_loop().time()))
+                await asyncio.sleep(self._rest())
             if under_way:
                 await asyncio.wait(under_way)
         finally:
@@ -205,6 +207,7 @@ class _Courier:
         except Unsupported as verdict:
             reason = _line(str(verdict))
             log.error("crm %s does not take outbox/%s", self._name, row.id)
+            self._good()
             return lambda conn: outgoing.refused(conn, row, reason)
         except TimeoutError as error:
             reason = self._wait(str(error) or f"No answer within {pace.answer:g} seconds.")
@@ -248,6 +251,10 @@ class _Courier:
                 log.warning("crm %s: %s", self._name, verdict)
                 await asyncio.sleep(self._pace.look)
 
+    def _rest(self) -> float:
+        """For how many seconds nothing is to be sent."""
+        return max(0.0, self._resume_at - asyncio.get_running_loop().time())
+
     def _good(self) -> None:
         self._failures = 0
         if self.status.health is Health.WAITING:
@@ -257,7 +264,7 @@ class _Courier:
     def _wait(self, cause: str, retry_after: float | None = None, bug: Exception | None = None) -> str:
         """Send nothing for a while. Several failures at once count as one."""
         now = asyncio.get_running_loop().time()
-        if now >= self._resume_at:
+        if not self._rest():
             self._failures += 1
         delay = max(self._pace.backoff.delay(self._failures), retry_after or 0)
         self._resume_at = max(self._resume_at, now + delay)

@@ -1,9 +1,9 @@
 """A CRM small enough to see through: contacts and activities over HTTP, with a bearer token.
 
 `POST /contacts` finds a contact by id, by the caller's key or by an address, and completes it, or makes one.
-`POST /activities` finds one by id or by the caller's key and replaces it, or makes one; without either it makes one each
-time. `GET /changes?after=N` tells contacts in the order in which they changed. The test holds the other end: it sees
-what is stored, and has the next writes refused or their answers held back.
+`POST /activities` finds one by id or by the caller's key and replaces it, or makes one; without either it makes one
+each time. `GET /changes?after=N` tells contacts in the order in which they changed. The test holds the other end: it
+sees what is stored, and has the next writes refused or their answers held back.
 """
 
 from __future__ import annotations
