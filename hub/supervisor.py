@@ -259,17 +259,21 @@ class _Keeper(ABC):
     async def _failed(
         self, state: State, cause: str, retry_after: float | None = None, bug: Exception | None = None
     ) -> None:
-        """Say what is wrong, once for each episode, and wait as long as the verdict asks for."""
+        """An attempt failed: wait as long as the verdict asks for, and longer after each failure."""
         self._failures += 1
         final = state in (State.REJECTED, State.MISCONFIGURED)
         delay = None if final else self.desk.pace.delay(self._failures)
         if delay is not None and retry_after is not None:
             delay = max(delay, retry_after)
+        await self._wait(state, cause, delay, bug)
+
+    async def _wait(self, state: State, cause: str, delay: float | None, bug: Exception | None = None) -> None:
+        """Say what is wrong, and wait *delay* seconds (`None`: for ever), or until somebody asks."""
         next_try = None if delay is None else datetime.now(UTC) + timedelta(seconds=delay)
         await self.say(state, cause, next_try)
         if self._complained != self.status:
             self._complained = self.status
-            level = logging.ERROR if final or bug else logging.WARNING
+            level = logging.ERROR if delay is None or bug else logging.WARNING
             log.log(level, "source %s is %s: %s", self.name, state.value, self.status.cause, exc_info=bug)
         self.tried.set()
         await self._pause(delay)
@@ -344,9 +348,14 @@ class _Listener(_Keeper):
         desk = self.desk
         while True:
             asked = asyncio.get_running_loop().time()
-            lease = await desk.store.write(
-                lambda conn: sources.lease(conn, self.name, desk.holder, desk.pace.lease, sources.clock(conn))
-            )
+            try:
+                lease = await desk.store.write(
+                    lambda conn: sources.lease(conn, self.name, desk.holder, desk.pace.lease, sources.clock(conn))
+                )
+            except Unavailable as verdict:
+                # Our own store: nobody is spared if it is asked less and less often.
+                await self._wait(State.WAITING, str(verdict), desk.pace.retry_lease)
+                continue
             if lease is not None:
                 return lease, asked
             await self.say(State.ELSEWHERE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from hub.store.schema import interactions
 from hub.store.schema import sources as table
 from hub.supervisor import AHEAD, Pace, Status, Supervisor
 from tests.fakes.ticker import HOST, Connector, Door, DoorSettings, TickerSettings, TickServer, tick_server
+from tests.servers.postgresql import PostgreSQL
 
 PACE = Pace(lease=3, retry_lease=0.05, freshness=0.05, first_delay=0.01, longest_delay=0.05, healthy=0.2)
 PATIENT = Pace(lease=3, retry_lease=0.05, freshness=0.05, first_delay=600, longest_delay=600, healthy=0.2)
@@ -360,6 +361,21 @@ async def test_while_the_store_takes_nothing_the_cursor_stays(service: Service, 
         assert await peer.done() == "1"
         assert status.cause == "The disk is full."
         assert await running.ticks() == ["Tick 1"]
+
+
+async def test_a_store_that_was_away_is_found_again_however_long_it_took(
+    tmp_path: Path, postgres: PostgreSQL, postgres_url: str, clock: TickServer
+) -> None:
+    async with Service.open(config(tmp_path, f'[hub]\nstore = "{postgres_url}"')) as service:
+        away = ExitStack()
+        away.enter_context(postgres.out_of_reach(str(sa.make_url(postgres_url).database)))
+        async with supervised(service, connector(clock), PATIENT) as running, asyncio.timeout(SECONDS):
+            status = await running.watch.until(State.WAITING)
+            away.close()
+            peer = await clock.peer()
+            peer.tick(1)
+            assert await peer.done() == "1"
+    assert status.cause.startswith("the store cannot write: ")
 
 
 def test_the_waiting_time_doubles_up_to_five_minutes() -> None:

@@ -46,6 +46,16 @@ class PostgreSQL:
         """Drop *database*, whoever is still connected to it."""
         self._run("DROP DATABASE {} WITH (FORCE)", database)
 
+    @contextmanager
+    def out_of_reach(self, database: str) -> Iterator[None]:
+        """Nobody reaches *database* within the block, and who was connected is cut off."""
+        allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(allow.format(sql.Identifier(database), sql.Literal(False)))
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
+            yield
+            connection.execute(allow.format(sql.Identifier(database), sql.Literal(True)))
+
     def prepared(self, name: str, prepare: Callable[[str], None]) -> str:
         """The name of a template database that ``prepare(url)`` filled, once for this cluster.
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import orjson
-import psycopg
-import psycopg.sql
 import pytest
 import sqlalchemy as sa
 from yarl import URL
@@ -145,7 +141,7 @@ async def test_a_database_that_is_gone_asks_to_come_back_until_it_is_there(
     async with open_office(postgres_url, tmp_path) as office:
         client = await office.client(Authorization=f"Bearer {PBX_TOKEN}")
         document = {"id": "c1", "event": "ringing", "from": "+4917012345678", "to": "+4930123456"}
-        with out_of_reach(postgres, postgres_url):
+        with postgres.out_of_reach(str(sa.make_url(postgres_url).database)):
             async with client.post("/webhooks/pbx", json=document) as answer:
                 assert (answer.status, answer.content_type) == (503, "application/problem+json")
                 assert int(answer.headers["Retry-After"]) > 0
@@ -158,19 +154,6 @@ async def test_a_database_that_is_gone_asks_to_come_back_until_it_is_there(
         async with client.get("/readyz") as answer:
             assert answer.status == 200
         assert await rows(office, interactions.c.key) == [("pbx:c1",)]
-
-
-@contextmanager
-def out_of_reach(postgres: PostgreSQL, url: str) -> Iterator[None]:
-    """Nobody reaches the database, and who was connected is cut off."""
-    database = sa.make_url(url).database
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as conn:
-        allow = psycopg.sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
-        name = psycopg.sql.Identifier(str(database))
-        conn.execute(allow.format(name, psycopg.sql.Literal(False)))
-        conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
-        yield
-        conn.execute(allow.format(name, psycopg.sql.Literal(True)))
 
 
 async def test_many_at_once_are_all_recorded_once(office: Office) -> None:
