@@ -135,17 +135,20 @@ class _Courier:
 
     async def run(self) -> None:
         """Send until cancelled or stopped. What is under way then gets a moment to end well."""
-        under_way: set[asyncio.Task[None]] = set()
+        under_way: dict[asyncio.Task[None], Outgoing] = {}
         try:
             while not self.status.health.final:
-                rows = await self._claim(self._pace.at_once - len(under_way))
-                under_way |= {asyncio.create_task(self._deliver(row)) for row in rows}
+                # While a contact is introduced, what may wait for her is left alone.
+                introducing = any(row.kind == "contact" for row in under_way.values())
+                rows = await self._claim(0 if introducing else self._pace.at_once - len(under_way))
+                under_way |= {asyncio.create_task(self._deliver(row)): row for row in rows}
                 if under_way:
-                    done, under_way = await asyncio.wait(
+                    done, _ = await asyncio.wait(
                         under_way, timeout=self._pace.look, return_when=asyncio.FIRST_COMPLETED
                     )
                     for task in done:
                         self._check(task)
+                        del under_way[task]
                 else:
                     if not self._rest():
                         self._good()  # nothing is left of what went wrong
@@ -237,7 +240,7 @@ class _Courier:
 
         def work(conn: Connection) -> None:
             about = {"contact": str(contact_id)}
-            outgoing.add(conn, new_id, row.destination, telling.subject(contact_id), "contact", about)
+            outgoing.put_before(conn, new_id, row, telling.subject(contact_id), "contact", about)
             outgoing.put_back(conn, row, "The CRM does not know the contact yet.", wait, count=True)
 
         await self._settle(work)

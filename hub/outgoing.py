@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.sources import clock
-from hub.store.schema import EPOCH, outbox
+from hub.store.schema import EPOCH, MICROSECOND, outbox
 from hub.store.sets import SetWrite
 
 
@@ -59,6 +59,7 @@ class Outgoing:
     payload: Mapping[str, Any]
     version: int
     attempts: int
+    due_at: datetime
     remote_id: str
     claimed_until: datetime
 
@@ -82,7 +83,16 @@ def claim(conn: Connection, destination: str, limit: int, seconds: float, *, rep
     conn.execute(outbox.update().where(outbox.c.id.in_([row.id for row in ours])).values(claimed_until=until))
     return [
         Outgoing(
-            row.id, row.destination, row.subject, row.kind, row.payload, row.version, row.attempts, row.remote_id, until
+            id=row.id,
+            destination=row.destination,
+            subject=row.subject,
+            kind=row.kind,
+            payload=row.payload,
+            version=row.version,
+            attempts=row.attempts,
+            due_at=row.due_at,
+            remote_id=row.remote_id,
+            claimed_until=until,
         )
         for row in ours
     ]
@@ -125,13 +135,15 @@ def moot(conn: Connection, row: Outgoing) -> None:
         _settle(conn, row)
 
 
-def add(conn: Connection, new_id: int, destination: str, subject: str, kind: str, payload: Mapping[str, Any]) -> None:
-    """A row to be sent now. One for the same subject that is there stays as it is."""
+def put_before(
+    conn: Connection, new_id: int, row: Outgoing, subject: str, kind: str, payload: Mapping[str, Any]
+) -> None:
+    """A row that is to be sent before *row* and all that wait behind it. One for its subject that is there stays."""
     insert = (sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert)(outbox)
     conn.execute(
         insert.values(
-            id=new_id, destination=destination, subject=subject, kind=kind, payload=dict(payload),
-            state=State.WAITING, due_at=clock(conn),
+            id=new_id, destination=row.destination, subject=subject, kind=kind, payload=dict(payload),
+            state=State.WAITING, due_at=row.due_at - MICROSECOND,
         ).on_conflict_do_nothing(index_elements=["destination", "subject"])
     )  # fmt: skip
 

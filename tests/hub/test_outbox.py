@@ -220,6 +220,18 @@ async def test_what_is_newer_than_what_was_sent_is_sent_again(core: Core, crm: C
     assert await rows(core) == [("contact", "sent", "C1"), ("activity", "sent", "A1")]
 
 
+async def test_a_contact_goes_before_all_that_waits_for_her(core: Core, crm: Crm) -> None:
+    await core.contact(*LI_NA)
+    await told_apart(core, 40)
+    patient = replace(FAST, backoff=Backoff(first_delay=3600, longest_delay=3600))
+    most_too_early = 2 * FAST.at_once - 1  # those taken up before her, and with her
+    async with sending(core.store, crm.port, pace=patient):
+        await crm.until(lambda: len(crm.activities) >= 40 - most_too_early)
+    assert crm.writes[0][1] == "Li Na"
+    assert await core.one("SELECT max(attempts) FROM outbox") == 1
+    assert await core.one("SELECT count(*) FROM outbox WHERE attempts = 1") <= most_too_early
+
+
 async def test_a_few_go_at_once_and_never_more(core: Core, crm: Crm) -> None:
     await core.contact(*LI_NA)
     await told_apart(core, 12)
@@ -304,20 +316,21 @@ async def test_a_crm_that_says_no_is_left_alone_until_the_next_start(
 
 async def test_the_other_crms_go_on(core: Core, crm: Crm, heard: Heard) -> None:
     contact = await core.contact(*LI_NA)
+    await told_apart(core, 1)
+    interaction = await core.one("SELECT id FROM interactions")
 
-    def add(conn: sa.Connection) -> None:
-        for name in ("crm", "refusing", "removed"):
-            about = {"contact": str(contact)}
-            outgoing.add(conn, core.store.ids(), name, f"contact:{contact}", "contact", about)
+    def tell(conn: sa.Connection) -> None:
+        outgoing.tell(conn, ["refusing", "removed"], [(contact, interaction)], core.store.ids, 0)
 
-    await core.store.write(add)
+    await core.store.write(tell)
     refusing = Adapter(RolodexSettings(url=f"http://{HOST}:{crm.port}", token=SecretStr("wrong")), setup())
     adapters = {"refusing": refusing, "crm": rolodex(crm.port)}
     left_out = Problem("crm.fourth", "no such folder", source="fourth")
     async with Outbox(core.store, adapters, PUBLIC_URL, [left_out], pace=FAST) as outbox:
         await heard.until("crm refusing is rejected")
-        await crm.until(lambda: len(crm.contacts) == 1)
-    assert await core.rows("SELECT destination, state FROM outbox ORDER BY destination") == [
+        await crm.until(lambda: len(crm.activities) == 1)
+    told = "SELECT destination, state FROM outbox WHERE kind = 'activity' ORDER BY destination"
+    assert await core.rows(told) == [
         ("crm", "sent"),
         ("refusing", "waiting"),
         # Its table is no longer in the config: nothing is sent, and nothing is lost.
