@@ -276,7 +276,7 @@ class Pops:
             truth[pop.agent][payload["id"]] = (pop, payload)
         for agent, group in self._unrecorded.shown().items():
             truth[agent].update({str(pop.id): (pop, shown(pop, Match(pop.handle))) for pop in group})
-        for screen in self._live.subscriptions():
+        async for screen in self._live.in_turns():
             if not screen.agent:
                 continue
             true = {id: entry for id, entry in truth[screen.agent].items() if id not in screen.withdrawn}

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 3.0
 """How long open requests may take to end when the hub stops."""
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0002
 """How long one thread may compute while another waits. Python's own 5 ms would stand between a call and its pop."""
 
 

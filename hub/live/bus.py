@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,7 @@ import orjson
 
 MAX_WAITING = 1000
 ACTIVITY_SECONDS = 0.5
+TOLD_AT_ONCE = 8
 MAX_NAMED = 100
 """So many ids of a kind are named in one `activity` event; beyond that it says "*": any may have news."""
 
@@ -97,7 +98,7 @@ class Live:
         self._by_agent: dict[str, set[Subscription]] = defaultdict(set)
         self._number = time.time_ns() // 1000
         self._activity: dict[str, set[str]] = {}
-        self._flush: asyncio.TimerHandle | None = None
+        self._flush: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Live:
         return self
@@ -123,6 +124,14 @@ class Live:
     def subscriptions(self) -> list[Subscription]:
         """Every screen connected to this process."""
         return [subscription for group in self._by_agent.values() for subscription in group]
+
+    async def in_turns(self) -> AsyncIterator[Subscription]:
+        """Every screen connected to this process, a few at a time: a pop must not wait until hundreds of others were
+        told what is less urgent."""
+        for number, subscription in enumerate(self.subscriptions()):
+            if number % TOLD_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            yield subscription
 
     def agents(self) -> list[str]:
         """The agents with a screen connected to this process."""
@@ -162,10 +171,15 @@ class Live:
         for name, ids in data.items():
             self._activity.setdefault(name, set()).update(ids)
         if self._flush is None:
-            self._flush = asyncio.get_running_loop().call_later(ACTIVITY_SECONDS, self._tell_activity)
+            self._flush = asyncio.create_task(self._tell_activity())
 
-    def _tell_activity(self) -> None:
+    async def _tell_activity(self) -> None:
+        await asyncio.sleep(ACTIVITY_SECONDS)
         self._flush = None
         data = {name: sorted(ids) if len(ids) <= MAX_NAMED else ["*"] for name, ids in self._activity.items()}
         self._activity = {}
-        self.deliver(LiveEvent("activity", data))
+        event = LiveEvent("activity", data)
+        self._number += 1
+        frame = event.frame(self._number)
+        async for screen in self.in_turns():
+            screen.offer(event, frame)
