@@ -7,7 +7,6 @@ import random
 import smtplib
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -35,6 +34,9 @@ from tests.servers.postgresql import postgresql
 from tests.servers.process import free_port
 
 SEED = time.time_ns() % 1_000_000
+PATIENCE = 240
+"""Seconds after which something hangs."""
+
 KILLS = ("reading", "running", "starting", "reading", "running")
 """When each kill comes: while the mailbox is read, at any moment, or before the hub is ready."""
 
@@ -42,13 +44,12 @@ KILLS = ("reading", "running", "starting", "reading", "running")
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty store that writes through to the disk."""
-    with ExitStack() as stack:
-        if request.param == "sqlite":
-            yield ""
-        else:
-            server = stack.enter_context(postgresql(durable=True))
-            yield server.url(server.create())
-            server.process.kill()  # asked politely it would sync every file that it has
+    if request.param == "sqlite":
+        yield ""
+        return
+    with postgresql(durable=True) as server:
+        yield server.url(server.create())
+        server.process.kill()  # asked politely it would sync every file that it has
 
 
 def tables(door: int, dovecot: Dovecot) -> str:
@@ -87,7 +88,10 @@ async def test_what_was_accepted_is_on_its_timeline_exactly_once(tmp_path: Path,
     rng = random.Random(SEED)
     door = free_port()
     environ = {"MAILBOX": "secret-a", "TWILIO": TWILIO_TOKEN, "PBX": PBX_TOKEN}
-    async with hub_process(tmp_path, tables(door, dovecot), store=store, environ=environ) as hub:
+    async with (
+        asyncio.timeout(PATIENCE),
+        hub_process(tmp_path, tables(door, dovecot), store=store, environ=environ) as hub,
+    ):
         token = await hub.token("test")
         async with hub.client(token) as api:
             await introduce(api)
