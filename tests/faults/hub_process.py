@@ -131,6 +131,11 @@ class HubProcess:
         said = await self.command("token", "add", name, "--scope", scope, *(["--agent", agent] if agent else []))
         return said.split()[-1]
 
+    async def login(self, name: str, password: str, *, role: str = "agent", agent: str = "") -> None:
+        """A login of that *name* for the pages."""
+        options = ["--role", role, *(["--agent", agent] if agent else [])]
+        await self.command("user", "add", name, *options, "--password-stdin", typed=f"{password}\n")
+
 
 @asynccontextmanager
 async def hub_process(

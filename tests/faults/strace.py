@@ -19,7 +19,9 @@ SECONDS = 30
 
 _LINE = re.compile(r"(?P<thread>\d+) +(?:<\.\.\. \w+ resumed>|(?P<name>\w+)\()(?P<rest>.*)", re.DOTALL)
 _RESULT = re.compile(r"(?P<arguments>.*)\) += (?P<result>-?\d+)(?: .*)?", re.DOTALL)
-_UNFINISHED = " <unfinished ...>"
+_UNFINISHED = re.compile(r" <(?:unfinished|detached) \.\.\.>$")
+NEVER = 1 << 62
+"""Where a call ended that had not come back when strace left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Syscall:
 
 
 def parsed(lines: Iterable[str]) -> list[Syscall]:
-    """The calls that came back, in the order in which they began. *lines* are those of `strace -f -yy`."""
+    """The calls in the order in which they began; the result of one that did not come back is -1. *lines* are those of
+    `strace -f -yy`."""
     found: list[Syscall] = []
     open_calls: dict[str, tuple[str, str, int]] = {}
     for place, line in enumerate(lines):
@@ -49,10 +52,11 @@ def parsed(lines: Iterable[str]) -> list[Syscall]:
                 continue  # it began before we looked
             name, before, begun = open_calls.pop(thread)
             rest = before + rest
-        if rest.endswith(_UNFINISHED):
-            open_calls[thread] = (name, rest.removesuffix(_UNFINISHED), begun)
+        if _UNFINISHED.search(rest):
+            open_calls[thread] = (name, _UNFINISHED.sub("", rest), begun)
         elif (back := _RESULT.fullmatch(rest)) is not None:
             found.append(Syscall(name, back["arguments"], int(back["result"]), begun, place))
+    found += [Syscall(name, before, -1, begun, NEVER) for name, before, begun in open_calls.values()]
     return sorted(found, key=lambda call: call.begun)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.faults.hub_process import HubProcess, descendants, hub_process
-from tests.faults.strace import Syscall, parsed, watching
+from tests.faults.strace import NEVER, Syscall, parsed, watching
 from tests.servers.postgresql import postgresql
 from tests.servers.process import free_port
 
@@ -147,8 +147,12 @@ def test_calls_that_are_interrupted_by_others_are_put_together() -> None:
         "9 <... fdatasync resumed>) = -1 EIO (Input/output error)\n",
         "8 --- SIGCHLD {si_signo=SIGCHLD} ---\n",
         "9 +++ exited with 0 +++\n",
+        "8 fsync(4</blob> <unfinished ...>\n",
+        '7 write(6<TCP:[127.0.0.1:25->127.0.0.1:5]>, "250", 3 <detached ...>\n',
     ]
     assert parsed(lines) == [
         Syscall("write", '5<TCP:[127.0.0.1:25->127.0.0.1:4]>, "250 (1) = 1\\r\\n", 13', 13, 0, 2),
         Syscall("fdatasync", "3</hub-wal>", -1, 1, 4),
+        Syscall("fsync", "4</blob>", -1, 7, NEVER),
+        Syscall("write", '6<TCP:[127.0.0.1:25->127.0.0.1:5]>, "250", 3', -1, 8, NEVER),
     ]

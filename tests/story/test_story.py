@@ -55,8 +55,7 @@ async def hub(tmp_path: Path, dovecot: Dovecot) -> AsyncIterator[HubProcess]:
     """A hub with the sources above, and Ada's login."""
     secrets = {"TWILIO_AUTH_TOKEN": TOKEN, "SALES_MAIL_PASSWORD": PASSWORDS["alice"]}
     async with hub_process(tmp_path, SOURCES.format(imap_port=dovecot.imap_port), environ=secrets) as running:
-        command = ["user", "add", "ada", "--agent", "ada", "--role", "admin", "--password-stdin"]
-        await running.command(*command, typed=f"{PASSWORD}\n")
+        await running.login("ada", PASSWORD, role="admin", agent="ada")
         yield running
 
 
