@@ -40,7 +40,11 @@ BATCH_ITEMS = 64
 BATCH_BYTES = 1 << 20
 SHORT_BATCH_ITEMS = 8
 PHONES_RING_SECONDS = 2.0
-"""For so long after a call's event, batches of mail are short: with SQLite a pop waits for the batch before it."""
+"""For so long after a call's event, batches of mail are short, and each is followed by a rest: a pop shares the
+database's one writer and the disk with them."""
+REST = 3.0
+"""How many times as long as the batch took the rest is, and at the most so many seconds:"""
+LONGEST_REST = 0.25
 
 
 class LeaseLost(Exception):
@@ -83,6 +87,7 @@ class _Lane:
         try:
             while self._waiting:
                 batch = self._batch()
+                began = time.monotonic()
                 try:
                     await self._commit(batch)
                 except BaseException as error:
@@ -90,6 +95,8 @@ class _Lane:
                         waiting.settle(error)
                     if not isinstance(error, Exception):
                         raise
+                if self._lane is Lane.BULK and self._ingest.phones_ring:
+                    await asyncio.sleep(min(LONGEST_REST, REST * (time.monotonic() - began)))
         finally:
             self._running = None
 
@@ -199,13 +206,19 @@ class Ingest:
         lane, limit = (self._calls, BATCH_ITEMS) if voice else (self._rest, self.batch_items(Lane.BULK))
         *before, last = _slices(part, limit)
         for slice in before:
+            await self._settle_large(slice)
             await lane.put(slice)
+        await self._settle_large(last)
         await lane.put(replace(last, cursor=cursor, epoch=epoch) if cursor is not None else last)
+
+    @property
+    def phones_ring(self) -> bool:
+        """True while calls come in, and shortly after."""
+        return time.monotonic() - self._last_call < PHONES_RING_SECONDS
 
     def batch_items(self, lane: Lane) -> int:
         """How many items a batch of *lane* may have now."""
-        ringing = time.monotonic() - self._last_call < PHONES_RING_SECONDS
-        return SHORT_BATCH_ITEMS if lane is Lane.BULK and ringing else BATCH_ITEMS
+        return SHORT_BATCH_ITEMS if lane is Lane.BULK and self.phones_ring else BATCH_ITEMS
 
     async def write(self, parts: Sequence[Part], lane: Lane) -> Recorded:
         """One transaction for *parts*, then word of it to the screens."""
@@ -239,6 +252,7 @@ class Ingest:
         if part.refused:
             return part.refused[0].reason
         replayed = quarantine.update().where(quarantine.c.id == held_id).values(state="replayed")
+        await self._settle_large(part)
         try:
             await self.write([part], Lane.PEOPLE)
         except Unavailable:
@@ -249,7 +263,7 @@ class Ingest:
         return ""
 
     async def _prepare(self, source: str, items: Sequence[Item], live: bool) -> Part:
-        """Privacy first, then understanding, then the large blobs: what is left goes into a lane."""
+        """Privacy first, then understanding: what is left goes into a lane."""
         entries: list[Entry] = []
         refused: list[Refused] = []
         letters = [item for item in items if isinstance(item, RawMail)]
@@ -265,10 +279,6 @@ class Ingest:
                 refused.append(_unreadable(result, letter))
             elif isinstance(result, Event):
                 entries += self._event(source, result, live)
-        large = [(entry.blob, entry.event.raw) for entry in entries if entry.blob and entry.size > INLINE_LIMIT]
-        large += [(item.blob, item.raw) for item in refused if len(item.raw) > INLINE_LIMIT]
-        if large:
-            await self._settle([(name, data) for name, data in large if data is not None])
         return Part(source, tuple(entries), tuple(refused))
 
     def _event(self, source: str, event: Event, live: bool) -> list[Entry]:
@@ -279,6 +289,17 @@ class Ingest:
             return []
         blob = digest(event.raw) if event.raw is not None else None
         return [Entry(event, live, blob, len(event.raw or b""))]
+
+    async def _settle_large(self, part: Part) -> None:
+        """Make the large blobs of *part* durable, just before the transaction that names them."""
+        large = [
+            (entry.blob, entry.event.raw)
+            for entry in part.entries
+            if entry.blob and entry.event.raw is not None and entry.size > INLINE_LIMIT
+        ]
+        large += [(item.blob, item.raw) for item in part.refused if len(item.raw) > INLINE_LIMIT]
+        if large:
+            await self._settle(large)
 
     async def _settle(self, blobs: Sequence[tuple[str, bytes]]) -> None:
         def work() -> None:

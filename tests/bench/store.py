@@ -73,6 +73,10 @@ class Noting:
     def connection(self) -> Noting:
         return self
 
+    def exec_driver_sql(self, sql: str) -> None:
+        self.notes.append((sql, (), False))
+        self.conn.exec_driver_sql(sql)
+
     def cursor(self) -> Noted:
         return Noted(self.conn.connection.cursor(), self.notes)
 

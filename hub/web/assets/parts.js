@@ -22,8 +22,8 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-// A dialog opens once its content has come.
-document.addEventListener("htmx:afterSwap", (event) => {
+// A dialog opens once its content has come and works: what is typed before htmx knows the fields would be lost.
+document.addEventListener("htmx:afterSettle", (event) => {
   const dialog = event.detail.target;
   if (dialog.id !== "dialog") return;
   if (!dialog.open) dialog.showModal();
