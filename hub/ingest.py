@@ -206,10 +206,8 @@ class Ingest:
         lane, limit = (self._calls, BATCH_ITEMS) if voice else (self._rest, self.batch_items(Lane.BULK))
         *before, last = _slices(part, limit)
         for slice in before:
-            await self._settle_large(slice)
-            await lane.put(slice)
-        await self._settle_large(last)
-        await lane.put(replace(last, cursor=cursor, epoch=epoch) if cursor is not None else last)
+            await self._put(lane, slice)
+        await self._put(lane, replace(last, cursor=cursor, epoch=epoch) if cursor is not None else last)
 
     @property
     def phones_ring(self) -> bool:
@@ -234,8 +232,7 @@ class Ingest:
 
     async def quarantine(self, source: str, kind: str, reason: str, raw: bytes, about: dict[str, Any]) -> None:
         """Put *raw* aside durably: *kind* is `mail`, `delivery` or `event`; *about* is what a replay will need."""
-        await self._settle([(digest(raw), raw)])
-        await self._rest.put(Part(source, refused=(Refused(kind, reason, digest(raw), raw, about),)))
+        await self._put(self._rest, Part(source, refused=(Refused(kind, reason, digest(raw), raw, about),)))
 
     async def replay(self, held_id: int) -> str:
         """Try again what lies in quarantine under *held_id*. Answers "" where it is recorded now, else why not."""
@@ -290,6 +287,10 @@ class Ingest:
         blob = digest(event.raw) if event.raw is not None else None
         return [Entry(event, live, blob, len(event.raw or b""))]
 
+    async def _put(self, lane: _Lane, part: Part) -> None:
+        await self._settle_large(part)
+        await lane.put(part)
+
     async def _settle_large(self, part: Part) -> None:
         """Make the large blobs of *part* durable, just before the transaction that names them."""
         large = [
@@ -298,12 +299,11 @@ class Ingest:
             if entry.blob and entry.event.raw is not None and entry.size > INLINE_LIMIT
         ]
         large += [(item.blob, item.raw) for item in part.refused if len(item.raw) > INLINE_LIMIT]
-        if large:
-            await self._settle(large)
+        if not large:
+            return
 
-    async def _settle(self, blobs: Sequence[tuple[str, bytes]]) -> None:
         def work() -> None:
-            for name, data in blobs:
+            for name, data in large:
                 self._store.blobs.settle(name, data)
 
         try:
