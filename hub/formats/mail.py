@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import html as entities
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hub.formats import charsets, headers, html, mime
+from hub.formats import automatic, charsets, headers, html, mime
 from hub.formats.errors import Unreadable
 from hub.formats.headers import Address
 from hub.formats.mime import Part
@@ -95,12 +95,13 @@ def parse(raw: bytes) -> Mail:
     date = headers.date(sent) if sent else None
     if sent and date is None:
         defects.append("unreadable date")
+    subject = headers.text(look_up("subject", ""))
     in_reply_to = headers.message_ids(look_up("in-reply-to", ""))
     return Mail(
         message_id=headers.message_id(look_up("message-id", "")),
         in_reply_to=in_reply_to[-1] if in_reply_to else "",
         references=headers.message_ids(look_up("references", "")),
-        subject=headers.text(look_up("subject", "")),
+        subject=subject,
         sender=_addresses(first, "from") or _addresses(first, "sender"),
         reply_to=_addresses(first, "reply-to"),
         to=_every(fields, first, "to"),
@@ -110,7 +111,7 @@ def parse(raw: bytes) -> Mail:
         headers=fields if root.plain else _decoded(fields),
         text=_text(chosen, raw),
         attachments=tuple(_attachments(chosen, raw)),
-        automatic=_automatic(root, look_up),
+        automatic=automatic.kind(root.media_type, first, subject),
         defects=tuple(dict.fromkeys(defects)),
     )
 
@@ -297,27 +298,3 @@ def _as_html(part: Part, raw: bytes) -> str:
     if part.media_type == "text/html":
         return _page(part, raw)
     return f'<div style="white-space:pre-wrap">{entities.escape(mime.text(part, raw))}</div>'
-
-
-# --- who wrote it -----------------------------------------------------------------------------------------------
-
-_DAEMON = re.compile(r"mailer-daemon|mail-daemon|postmaster@", re.IGNORECASE)
-
-
-def _automatic(root: Part, look_up: Callable[[str, str], str]) -> str | None:
-    """RFC 3834 section 5, then what programs did before it and beside it (RFC 2919, 3464, 5230)."""
-    if root.media_type == "multipart/report" or _DAEMON.search(look_up("from", "") + look_up("return-path", "")):
-        return "report"
-    submitted = look_up("auto-submitted", "").partition(";")[0].strip().lower()
-    if submitted and submitted != "no":
-        return submitted if submitted in ("auto-replied", "auto-notified") else "auto-generated"
-    precedence = look_up("precedence", "").strip().lower().replace("-", "_")
-    if look_up("x-autoreply", "") or look_up("x-autorespond", "") or precedence == "auto_reply":
-        return "auto-replied"
-    if look_up("list-id", "") or precedence == "list":
-        return "list"
-    if precedence in ("bulk", "junk") or look_up("list-unsubscribe", ""):
-        return "bulk"
-    if look_up("return-path", "").strip() == "<>":
-        return "auto-generated"
-    return None
