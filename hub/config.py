@@ -18,12 +18,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hub import config_values as values
 from hub import registry
-from hub.contracts import Adapter, Connector, Door, Misconfigured, Settings, Setup, Webhook
+from hub.contracts import Adapter, Connector, Door, Loan, Misconfigured, Sender, Settings, Setup, Webhook
 from hub.references import Secrets, is_reference
 from hub.vocabulary import Agent
 
 T = TypeVar("T", bound=BaseModel)
 Value = TypeVar("Value")
+Lend = Callable[[str], Loan]
+"""What the running hub lends to the plug-ins of the source of that name."""
 
 
 class _Table(BaseModel):
@@ -103,6 +105,7 @@ class Plugins:
     connector: Connector | None
     door: Door | None
     webhook: Webhook | None
+    sender: Sender | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,17 +172,18 @@ class Config:
         """Where the provider of *source* reaches us, and what it signs."""
         return f"{self.public_url}/webhooks/{source}"
 
-    def built(self) -> tuple[dict[str, Plugins], tuple[Problem, ...]]:
-        """The plug-ins of every source, and what is wrong: the file's problems and what plug-ins say of theirs."""
+    def built(self, lend: Lend | None = None) -> tuple[dict[str, Plugins], tuple[Problem, ...]]:
+        """The plug-ins of every source, and what is wrong: the file's problems and what plug-ins say of theirs. *lend*
+        answers what the running hub lends to the source of that name."""
         plugins, problems = {}, list(self.problems)
         for name in self.sources:
             try:
-                plugins[name] = self.plugins(name)
+                plugins[name] = self.plugins(name, lend)
             except Misconfigured as verdict:
                 problems.append(Problem(f"sources.{name}", str(verdict), source=name))
         return plugins, tuple(problems)
 
-    def plugins(self, source: str) -> Plugins:
+    def plugins(self, source: str, lend: Lend | None = None) -> Plugins:
         """The plug-ins of *source*, newly built. Raises what their constructors raise (`Misconfigured`)."""
         config = self.sources[source]
         setup = Setup(
@@ -189,12 +193,13 @@ class Config:
             rings=config.rings,
             agents=tuple(self.agents.values()),
             webhook_url=self.webhook_url(source),
+            loan=lend(source) if lend else None,
         )
 
         def build(plugin: Callable[..., Value] | None, settings: Settings | None) -> Value | None:
             return None if plugin is None else plugin(settings, setup)
 
-        def of(plugin: type[Connector] | type[Door] | type[Webhook] | None) -> Settings | None:
+        def of(plugin: type[Connector] | type[Door] | type[Webhook] | type[Sender] | None) -> Settings | None:
             return None if plugin is None else config.typed[plugin.Settings]
 
         offers = config.offers
@@ -202,6 +207,7 @@ class Config:
             connector=build(offers.connector, of(offers.connector)),
             door=build(offers.door, of(offers.door)),
             webhook=build(offers.webhook, of(offers.webhook)),
+            sender=build(offers.sender, of(offers.sender)),
         )
 
     def adapters(self) -> tuple[dict[str, Adapter], tuple[Problem, ...]]:

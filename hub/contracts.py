@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,7 +20,10 @@ from hub.vocabulary import (
     Event,
     Freshness,
     Item,
+    Letter,
     Reply,
+    Sent,
+    Sighting,
 )
 
 
@@ -65,11 +68,26 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+class Loan(Protocol):
+    """What the running hub lends the plug-ins of one source of what only it may keep."""
+
+    async def access_token(self) -> str:
+        """The OAuth access token that somebody connected the source with, good for some minutes at least.
+        Raises `Rejected` where there is none or the permission has ended, `Unavailable` where it cannot be renewed
+        now."""
+
+    async def rebind(self, place: str, sightings: Sequence[Sighting]) -> frozenset[str]:
+        """The folder *place* numbers its mails anew: the copies that the hub knows in it, by Message-ID, size and date,
+        get their new ids. Answers the ids among *sightings* that it does not know, which are to be fetched.
+        Raises `Unavailable`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What the core tells a plug-in about itself: the source's or CRM's *name*, the default *region* for phone numbers,
     our own addresses on this source (*ours*), whose screens ring by default (*rings*), the colleagues (*agents*),
-    and the *webhook_url* under which the provider reaches us. A CRM has neither addresses nor screens nor webhook."""
+    and the *webhook_url* under which the provider reaches us. A CRM has neither addresses nor screens nor webhook.
+    *loan* is `None` where no hub runs: for a check of the file, and for a CRM."""
 
     name: str
     region: str
@@ -77,6 +95,7 @@ class Setup:
     rings: tuple[str, ...]
     agents: tuple[Agent, ...]
     webhook_url: str
+    loan: Loan | None = None
 
 
 Record = Callable[[Sequence[Item]], Awaitable[None]]
@@ -141,6 +160,28 @@ class Webhook(ABC):
     def reply(self, delivery: Delivery) -> Reply:
         """What the provider is told once everything is durable."""
         return Reply()
+
+
+class Sender(ABC):
+    """Says something on a source's channel. Built as `Sender(settings, setup)`; no I/O in the constructor.
+
+    Several calls may be under way at once, never two about the same `Letter.key`. Each tries once. Both raise
+    `Rejected`, `Misconfigured`, `Unavailable` (it surely did not happen) and `Unsupported` (this one letter is never
+    taken: the text says why); they let `TimeoutError` out where no answer came and it may have happened.
+    """
+
+    Settings: ClassVar[type[Settings]]
+
+    @abstractmethod
+    async def send(self, letter: Letter) -> Sent:
+        """Hand *letter* to the provider, who then has it for good."""
+
+    async def file(self, letter: Letter) -> None:  # noqa: B027 — nothing to do is a full answer
+        """Keep a copy of a letter that was sent where the provider keeps such, once, however often this is called: most
+        mail servers leave that to the sender."""
+
+    async def close(self) -> None:  # noqa: B027 — nothing to do is a full answer
+        """The hub stops: close what is open."""
 
 
 class Adapter(ABC):

@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
-from hub.contracts import Adapter, Connector, Door, Settings, Webhook
+from hub.contracts import Adapter, Connector, Door, Sender, Settings, Webhook
 
 
 class UnknownPlugin(LookupError):
@@ -28,17 +28,18 @@ class BrokenPlugin(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What one provider's folder and door offer: any of the three, at least one."""
+    """What one provider's folder and door offer: any of the four, at least one."""
 
     name: str
     connector: type[Connector] | None = None
     door: type[Door] | None = None
     webhook: type[Webhook] | None = None
+    sender: type[Sender] | None = None
 
     @property
     def settings(self) -> tuple[type[Settings], ...]:
         """The settings of its plug-ins, each class once."""
-        plugins = (self.connector, self.door, self.webhook)
+        plugins = (self.connector, self.door, self.webhook, self.sender)
         return tuple(dict.fromkeys(plugin.Settings for plugin in plugins if plugin is not None))
 
 
@@ -59,9 +60,10 @@ def provider(name: str) -> Provider:
         connector=_plugin(out, "Connector", Connector),
         door=_plugin(out, "Door", Door),
         webhook=_plugin(door, "Webhook", Webhook),
+        sender=_plugin(out, "Sender", Sender),
     )
     if not found.settings:
-        raise BrokenPlugin(f'Provider "{name}" has neither a Connector nor a Door nor a Webhook.')
+        raise BrokenPlugin(f'Provider "{name}" has neither a Connector nor a Door nor a Webhook nor a Sender.')
     return found
 
 

@@ -203,6 +203,7 @@ class Copy:
     """A place where a message lies: the folder, the id it has there, its flags, and how much of it may be read.
 
     *audience* is the id of the only agent (beside those who may read everything) to whom it is open; "" is everyone.
+    *labels* are what the provider files it under besides *place* (Gmail's labels).
     """
 
     place: str = ""
@@ -210,6 +211,7 @@ class Copy:
     flags: frozenset[str] = frozenset()
     level: Level = Level.ALL
     audience: str = ""
+    labels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,16 +258,60 @@ class Unreadable:
     received_at: datetime
 
 
-Item = Event | RawMail | Unreadable
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """The flags of a copy as they are now (RFC 7162). Nothing happens where the hub has no such copy."""
+
+    place: str
+    provider_id: str
+    flags: frozenset[str]
+    labels: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A copy that does not lie there any more: deleted, or moved, and then it comes again elsewhere. What was recorded
+    stays recorded."""
+
+    place: str
+    provider_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A mail that a mailbox has, without the mail: enough to know it again after the server has renumbered its folder.
+
+    *message_id* is verbatim, with its angle brackets, "" where it has none; *size* is in bytes (RFC822.SIZE),
+    *received_at* is the server's INTERNALDATE, UTC.
+    """
+
+    provider_id: str
+    message_id: str
+    size: int
+    received_at: datetime
+
+
+Item = Event | RawMail | Unreadable | Flagged | Removed
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """How far the first reading of a source is: *done* of *total* items."""
+
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What a connector yields: items and the cursor after them. *live* is false for backfill: no alerts."""
+    """What a connector yields: items and the cursor after them. *live* is false for what is older than the connection:
+    no alerts, no automatic answers. *backfill* says how far the first reading is, `None` where there is none (any
+    more)."""
 
     items: tuple[Item, ...]
     cursor: str | None
     live: bool = True
+    backfill: Backfill | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +350,26 @@ class Freshness:
 
     messages: int | None
     seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A message to be sent, ready in the channel's wire format: of a mail *raw* is the whole of it (RFC 5322, CRLF line
+    ends, with its Message-ID and without Bcc), *sender* and *recipients* are the envelope's addresses as handles."""
+
+    key: str
+    sender: str
+    recipients: tuple[str, ...]
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A letter that the provider took: what it calls it ("" where it does not say), and the recipients that it refused
+    at once, each with the reason as one line. It took it for at least one of them."""
+
+    provider_id: str = ""
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

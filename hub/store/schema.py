@@ -231,7 +231,8 @@ participants = Table(
     Index(None, "handle", "interaction_id"),
 )
 
-# level is Level.rank; audience an agent's id, or "" for everyone.
+# level is Level.rank; audience an agent's id, or "" for everyone. size (bytes) and received_at know a copy again after
+# its folder was renumbered. gone: it does not lie there any more.
 copies = Table(
     "copies",
     metadata,
@@ -242,9 +243,17 @@ copies = Table(
     Column("flags", Text, nullable=False),
     Column("level", Integer, nullable=False),
     Column("audience", Text, nullable=False),
+    Column("size", BigInteger, nullable=False, server_default="0"),
+    Column("received_at", Instant),
+    Column("gone", Boolean, nullable=False, server_default=sa.false()),
+    _text("labels"),
     Index(None, "audience", "interaction_id"),
+    Index(None, "source", "place", "provider_id"),
 )
 
+# state: open | waiting (for the other side) | snoozed | closed. waiting_since: when the other side said what nobody of
+# us answered yet. topic: the base subject of a mail thread (RFC 5256, 2.1). sharing: "" as its copies allow |
+# shared | private. revision: the hub's own counter of what people did to it.
 conversations = Table(
     "conversations",
     metadata,
@@ -255,7 +264,67 @@ conversations = Table(
     Column("last_interaction_id", BigInteger, nullable=False),
     Column("state", Text, nullable=False, server_default="open"),
     _text("owner"),
+    _text("team"),
+    Column("snoozed_until", Instant),
+    Column("waiting_since", Instant),
+    _text("topic"),
+    _text("sharing"),
+    Column("deal_id", BigInteger),
+    Column("case_id", BigInteger),
+    Column("revision", Integer, nullable=False, server_default="1"),
     Index(None, "last_at", "id"),
+    Index(None, "state", "last_at", "id"),
+    Index(None, "owner", "state", "last_at", "id"),
+    Index(None, "team", "state", "last_at", "id"),
+    Index(None, "topic", "last_at"),
+    Index(None, "snoozed_until"),
+)
+
+# What a merge left of conversations: links to them lead on, and later mail that names them follows.
+merged_conversations = Table(
+    "merged_conversations",
+    metadata,
+    _id(),
+    Column("into_id", BigInteger, nullable=False, index=True),
+)
+
+# How far each agent has read: up to what occurred at read_at.
+conversation_reads = Table(
+    "conversation_reads",
+    metadata,
+    Column("agent", Text, primary_key=True),
+    Column("conversation_id", BigInteger, primary_key=True, index=True),
+    Column("read_at", Instant, nullable=False),
+)
+
+# What people did to conversations, with what it takes to undo it. kind: assign | state | snooze | merge | split | link …
+deeds = Table(
+    "deeds",
+    metadata,
+    _id(),
+    Column("actor", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("before", Document, nullable=False),
+    Column("done_at", Instant, nullable=False),
+    Column("undone_at", Instant),
+    Index(None, "done_at"),
+)
+
+# Whose turn it is in a team whose mail goes round.
+team_turns = Table(
+    "team_turns",
+    metadata,
+    Column("team", Text, primary_key=True),
+    Column("agent", Text, nullable=False),
+)
+
+# What was deleted here on purpose: it does not come back with the next reading of its mailbox.
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 conversation_refs = Table(
@@ -286,6 +355,132 @@ notes = Table(
     Column("author", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("written_at", Instant, nullable=False),
+)
+
+# Who was named in a note (@ada), and when she saw it.
+note_mentions = Table(
+    "note_mentions",
+    metadata,
+    Column("note_id", BigInteger, primary_key=True),
+    Column("agent", Text, primary_key=True),
+    Column("seen_at", Instant),
+    Index(None, "agent", "seen_at"),
+)
+
+# --- what we write -------------------------------------------------------------------------------------------------
+
+# What an agent has begun to write in a conversation.
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("agent", Text, primary_key=True),
+    Column("conversation_id", BigInteger, primary_key=True, index=True),
+    Column("content", Document, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+# Files that were added to a draft and belong to no letter yet.
+uploads = Table(
+    "uploads",
+    metadata,
+    _id(),
+    Column("agent", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("blob", Text, nullable=False),
+    Column("uploaded_at", Instant, nullable=False),
+    Index(None, "uploaded_at"),
+)
+
+# A mail of ours on its way. state: scheduled | queued | sent | perhaps | failed | cancelled; due_at: not before (undo
+# and send later); unless_answered: cancelled if the other side writes first. blob: the mail itself. filed_at: its copy lies
+# in the mailbox's Sent folder. claimed_until: somebody is sending it, or began to and was never heard of again.
+letters = Table(
+    "letters",
+    metadata,
+    _id(),
+    Column("key", Text, nullable=False, unique=True),
+    Column("conversation_id", BigInteger, nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("content", Document, nullable=False),
+    Column("blob", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _text("reason"),
+    Column("due_at", Instant, nullable=False),
+    Column("unless_answered", Boolean, nullable=False, server_default=sa.false()),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _text("remote_id"),
+    Column("claimed_until", Instant),
+    Column("written_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("filed_at", Instant),
+    Index(None, "state", "due_at"),
+)
+
+# What became of a letter at each of its recipients. state: queued | sent | delivered | delayed | bounced | refused |
+# complained.
+letter_recipients = Table(
+    "letter_recipients",
+    metadata,
+    Column("letter_id", BigInteger, primary_key=True),
+    Column("handle", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    _text("name"),
+    Column("state", Text, nullable=False),
+    _text("reason"),
+    Column("at", Instant, nullable=False),
+    Index(None, "handle"),
+)
+
+# Addresses that cannot be reached (a permanent bounce) or do not want to be (a complaint): nothing is sent there until
+# somebody lifts it. reason: of hub.formats.reports.
+undeliverable = Table(
+    "undeliverable",
+    metadata,
+    Column("handle", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    _text("diagnostic"),
+    Column("interaction_id", BigInteger),
+    Column("at", Instant, nullable=False),
+)
+
+# Answers to choose from. owner: an agent's own, "" shared. body: text with {{contact.name}} and the like.
+canned = Table(
+    "canned",
+    metadata,
+    _id(),
+    Column("title", Text, nullable=False),
+    _text("shortcut"),
+    Column("body", Text, nullable=False),
+    _text("language"),
+    _text("owner"),
+    _text("team"),
+    Column("uses", Integer, nullable=False, server_default="0"),
+    Column("updated_at", Instant, nullable=False),
+)
+
+# What an answer was used for: the words of the message it answered, to find it again for a similar one.
+canned_uses = Table(
+    "canned_uses",
+    metadata,
+    _id(),
+    Column("canned_id", BigInteger, nullable=False, index=True),
+    Column("interaction_id", BigInteger, nullable=False),
+    Column("words", Document, nullable=False),
+    Column("used_at", Instant, nullable=False),
+    Index(None, "used_at"),
+)
+
+# What stands under an agent's mails, for one source or ("") for all.
+signatures = Table(
+    "signatures",
+    metadata,
+    Column("agent", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("text", Text, nullable=False),
 )
 
 # state: ringing | answered | dismissed | over. expires_at: a ringing pop is over then, if its call's end never comes.
@@ -371,6 +566,57 @@ sources = Table(
     Column("measured_at", Instant),
     Column("last_item_at", Instant),
     Column("items", BigInteger, nullable=False, server_default="0"),
+    Column("next_try_at", Instant),
+    Column("backfill_done", BigInteger),
+    Column("backfill_total", BigInteger),
+    Column("backfill_began_at", Instant),
+)
+
+# How far behind a source was, now and then over the last day.
+lags = Table(
+    "lags",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("at", Instant, primary_key=True),
+    Column("messages", Integer),
+    Column("seconds", Float),
+)
+
+# The test mail that a source sends to itself: the last one, and whether it came back.
+canaries = Table(
+    "canaries",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("token", Text, nullable=False),
+    Column("sent_at", Instant, nullable=False),
+    Column("arrived_at", Instant),
+    _text("cause"),
+)
+
+# What somebody permitted us at an OAuth provider for a source. The two tokens are encrypted (hub.grants).
+grants = Table(
+    "grants",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("refresh_token", Text, nullable=False),
+    Column("access_token", Text, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("granted_at", Instant, nullable=False),
+    Column("renewed_at", Instant, nullable=False),
+    _text("cause"),
+)
+
+# Ways to an OAuth provider that somebody has begun and not come back from.
+grant_requests = Table(
+    "grant_requests",
+    metadata,
+    Column("state", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("login_id", BigInteger, nullable=False),
+    Column("verifier", Text, nullable=False),
+    Column("expires_at", Instant, nullable=False),
 )
 
 # How many deliveries a source refused, and why; nothing else of them is kept.
