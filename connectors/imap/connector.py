@@ -40,6 +40,7 @@ class Connector(hub.Connector):
     def __init__(self, settings: ImapSettings, setup: hub.Setup) -> None:
         self._settings = settings
         self._source = setup.name
+        self._loan = setup.loan
         # Mails on which the connection broke, and how often: a server may fail on one mail, and would for ever.
         self._broke: dict[tuple[str, int, int], int] = {}
 
@@ -52,7 +53,7 @@ class Connector(hub.Connector):
         """
         progress = self._progress(cursor)
         first, *others = self._settings.folders
-        async with Session(self._settings, self._source) as session:
+        async with Session(self._settings, self._source, self._loan) as session:
             fresh = MISSED
             while True:
                 # The watched folder last: it is then the one that is open.
@@ -70,7 +71,7 @@ class Connector(hub.Connector):
         progress = self._progress(cursor)
         messages = 0
         oldest = now = datetime.now(UTC)
-        async with Session(self._settings, self._source) as session:
+        async with Session(self._settings, self._source, self._loan) as session:
             for name in self._settings.folders:
                 if not await self._has_news(session, name, progress):
                     continue

@@ -19,19 +19,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from imapclient.exceptions import CapabilityError, LoginError
+from imapclient.exceptions import CapabilityError
 
 import hub
+from connectors.imap.login import BUSY, login
 from connectors.imap.settings import ImapSettings
 from connectors.imap.wire import Client, Wire
 
 ANSWER_SECONDS = 120
 """How long a server may take to go on with an answer."""
-
-BUSY = re.compile(
-    rb"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG|OVERQUOTA|THROTTLED)|too many|try again|temporar", re.IGNORECASE
-)
-"""Refusals that pass by themselves: the codes of RFC 5530, and what servers without them say."""
 
 
 class Unfetchable(hub.Unavailable):
@@ -58,12 +54,16 @@ class Mail:
 
 
 class Mailbox:
-    """A session over *sock*. *source* is the source's name, for messages that say which key to change."""
+    """A session over *sock*. *source* is the source's name, for messages that say which key to change;
+    *access_token* is what OAuth signs in with."""
 
-    def __init__(self, settings: ImapSettings, source: str, sock: socket.socket) -> None:
+    def __init__(
+        self, settings: ImapSettings, source: str, sock: socket.socket, access_token: str | None = None
+    ) -> None:
         self._settings = settings
         self._source = source
         self._sock = sock
+        self._access_token = access_token
         self._client: Client | None = None
         self._folder: Folder | None = None
 
@@ -80,7 +80,7 @@ class Mailbox:
                 raise hub.Unavailable(f"{settings.host} answers, but does not let us in now") from error
             if settings.security == "starttls":
                 self._client.starttls(context)
-            self._login(self._client)
+            login(self._client, settings, self._source, self._access_token)
 
     def close(self) -> None:
         """Close the socket, whatever state the session is in."""
@@ -191,28 +191,6 @@ class Mailbox:
             raise hub.Misconfigured(
                 f"cannot read certificates from {self._settings.ca_file}; check {self._key('ca_file')}"
             ) from error
-
-    def _login(self, client: Client) -> None:
-        settings = self._settings
-        if client.has_capability("LOGINDISABLED"):
-            raise hub.Misconfigured(
-                f'{settings.host} takes no password in clear; set {self._key("security")} = "tls" or "starttls"'
-            )
-        password = settings.password.get_secret_value()
-        try:
-            if (settings.username + password).isascii():
-                client.login(settings.username, password)
-            else:
-                # LOGIN knows only ASCII; SASL PLAIN is UTF-8 (RFC 4616).
-                client.plain_login(settings.username, password)
-        except LoginError as error:
-            # imapclient says this also of a connection that ended meanwhile.
-            if isinstance(error.__context__, imaplib.IMAP4.abort) or BUSY.search(str(error).encode()):
-                raise hub.Unavailable(f"{settings.host} takes no login now") from None
-            raise hub.Rejected(
-                f"{settings.host} refused the login; check {self._key('username')} and {self._key('password')}"
-                " (many providers want a password made for this one program)"
-            ) from None
 
     def _examined(self, name: str) -> Folder:
         try:

@@ -26,16 +26,18 @@ T = TypeVar("T")
 class Session:
     """`async with Session(...)` connects and logs in; leaving it closes the socket and ends the thread at once."""
 
-    def __init__(self, settings: ImapSettings, source: str) -> None:
+    def __init__(self, settings: ImapSettings, source: str, loan: hub.Loan | None) -> None:
         self._settings = settings
+        self._loan = loan
         self._source = source
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"imap-{source}")
 
     async def __aenter__(self) -> Self:
+        access_token = await self._access_token()
         sock = await _connect(self._settings, self._source)
         # A second descriptor of the same connection: shutting it down wakes the thread, whatever it waits for.
         self._cut = sock.dup()
-        self.mailbox = Mailbox(self._settings, self._source, sock)
+        self.mailbox = Mailbox(self._settings, self._source, sock, access_token)
         try:
             await self.run(self.mailbox.open)
         except BaseException:
@@ -51,6 +53,13 @@ class Session:
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call *work* in the thread. Raises what it raises."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(*args, **kwargs))
+
+    async def _access_token(self) -> str | None:
+        if self._settings.auth == "password":
+            return None
+        if self._loan is None:
+            raise hub.Unavailable("signing in by OAuth takes a running hub, which keeps the permission")
+        return await self._loan.access_token()
 
     async def _close(self) -> None:
         # Fails where the server was quicker.

@@ -19,6 +19,8 @@ class ImapSettings(hub.Settings):
     *port* is 993 with `security = "tls"` and 143 otherwise. *since_days* bounds what is read when a folder is first
     connected. *idle_minutes* is how long one IDLE lasts: RFC 2177 allows 29, some servers hang up earlier.
     *poll_seconds* is how often the folders are looked at that IDLE does not watch: it watches the first.
+    *auth* is how the server is signed in to; *password* is needed for "password" only, the others take the permission
+    that somebody gave on the source's page.
     *max_bytes* is the size of the largest mail that is fetched whole. *level* and *audience* go to every copy.
     """
 
@@ -30,7 +32,8 @@ class ImapSettings(hub.Settings):
     security: Literal["tls", "starttls", "none"] = "tls"
     ca_file: str = ""
     username: Word
-    password: SecretStr
+    auth: Literal["password", "xoauth2", "oauthbearer"] = "password"
+    password: SecretStr | None = None
     folders: Annotated[tuple[Word, ...], Field(min_length=1)] = ("INBOX",)
     since_days: Annotated[int, Field(ge=0)] = 365
     poll_seconds: Annotated[int, Field(ge=1)] = 60
@@ -50,7 +53,9 @@ class ImapSettings(hub.Settings):
             raise ValueError('security = "none" sends the password in clear; only a host on this machine may use it')
         if len(set(self.folders)) != len(self.folders):
             raise ValueError("folders names a folder twice")
-        if re.search(r"[\r\n\x00]", self.password.get_secret_value()):
+        if self.auth == "password" and self.password is None:
+            raise ValueError('password is missing; without one, set auth = "xoauth2" or "oauthbearer"')
+        if self.password is not None and re.search(r"[\r\n\x00]", self.password.get_secret_value()):
             raise ValueError("the password is more than one line")
         return self
 
