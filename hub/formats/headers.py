@@ -12,6 +12,7 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from hub.formats import charsets
+from hub.formats.subjects import base_subject as base_subject
 
 
 @dataclass(frozen=True, slots=True)
