@@ -10,7 +10,7 @@ from hub.fold import Told
 from hub.live import LiveEvent
 from hub.ours import Ours
 from hub.store.blobs import Blobs
-from hub.vocabulary import Direction, Event, Facts, Message, Participant
+from hub.vocabulary import Direction, Event, Facts, Flagged, Message, Participant, Removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,15 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one caller wants recorded at once: of one source, with the cursor after it where it holds a lease."""
+    """What one caller wants recorded at once: of one source, with the cursor after it where it holds a lease.
+
+    *changes* are about copies that were recorded before, or in this part.
+    """
 
     source: str
     entries: tuple[Entry, ...] = ()
     refused: tuple[Refused, ...] = ()
+    changes: tuple[Flagged | Removed, ...] = ()
     cursor: str | None = None
     epoch: int | None = None
 
@@ -53,14 +57,21 @@ class Recorded:
     lost: list[Part]
 
 
+def _no_conversation(_: str) -> int | None:
+    """Where nothing of ours is sent, no Message-ID names a conversation."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What recording needs to know beside the batch: our addresses, new ids, the blobs, and which CRMs to tell."""
+    """What recording needs to know beside the batch: our addresses, new ids, the blobs, which CRMs to tell, and which
+    conversation a Message-ID of ours names (`hub.letters.token`)."""
 
     ours: Ours
     new_id: Callable[[], int]
     blobs: Blobs
     destinations: tuple[str, ...] = ()
+    conversation_of: Callable[[str], int | None] = _no_conversation
 
 
 class Row(NamedTuple):
@@ -91,6 +102,7 @@ class Subject:
     direction: Direction = Direction.INBOUND
     at: int = 0
     conversation: int = 0
+    topic: str = ""
     level: int = 0
 
     @property

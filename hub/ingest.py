@@ -32,7 +32,7 @@ from hub.store import Lane, Store
 from hub.store.blobs import INLINE_LIMIT
 from hub.store.schema import quarantine
 from hub.unrecorded import Unrecorded
-from hub.vocabulary import Call, Channel, Event, Item, RawMail, Unreadable
+from hub.vocabulary import Call, Channel, Event, Flagged, Item, RawMail, Removed, Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,9 @@ class _Lane:
                     [replace(part, entries=(), refused=(*part.refused, refused))], self._lane
                 )
         middle = len(part.entries) // 2
-        await self._halves(replace(part, entries=part.entries[:middle], refused=(), cursor=None, epoch=None))
+        await self._halves(
+            replace(part, entries=part.entries[:middle], refused=(), changes=(), cursor=None, epoch=None)
+        )
         return await self._halves(replace(part, entries=part.entries[middle:]))
 
 
@@ -263,6 +265,7 @@ class Ingest:
         """Privacy first, then understanding: what is left goes into a lane."""
         entries: list[Entry] = []
         refused: list[Refused] = []
+        changes: list[Flagged | Removed] = []
         letters = [item for item in items if isinstance(item, RawMail)]
         opened = iter(await self._mailroom.open(source, letters) if letters else ())
         for item in items:
@@ -276,7 +279,9 @@ class Ingest:
                 refused.append(_unreadable(result, letter))
             elif isinstance(result, Event):
                 entries += self._event(source, result, live)
-        return Part(source, tuple(entries), tuple(refused))
+            elif isinstance(result, Flagged | Removed):
+                changes.append(result)
+        return Part(source, tuple(entries), tuple(refused), tuple(changes))
 
     def _event(self, source: str, event: Event, live: bool) -> list[Entry]:
         people = (participant.handle for participant in event.facts.participants or ())
@@ -330,10 +335,11 @@ def _size(part: Part) -> int:
 
 
 def _slices(part: Part, limit: int) -> list[Part]:
-    """*part* in pieces of at most *limit* entries; the order stays, and what was refused goes with the last."""
+    """*part* in pieces of at most *limit* entries; the order stays, and what was refused or changed goes with the
+    last."""
     pieces = [part.entries[start : start + limit] for start in range(0, len(part.entries), limit)] or [()]
     slices = [Part(part.source, piece) for piece in pieces]
-    slices[-1] = replace(slices[-1], refused=part.refused)
+    slices[-1] = replace(slices[-1], refused=part.refused, changes=part.changes)
     return slices
 
 
@@ -347,6 +353,7 @@ def _unreadable(item: Unreadable, letter: RawMail | None) -> Refused:
             "flags": sorted(copy.flags),
             "level": copy.level,
             "audience": copy.audience,
+            "labels": sorted(copy.labels),
         }
     return Refused("mail", item.reason, digest(item.raw), item.raw, about)
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hub import copies as changes
 from hub import facts as documents
 from hub.batch import Books, Entry, Subject
 from hub.formats.search import terms
 from hub.store.schema import conversations, copies, events, interactions, micros, participants
 from hub.store.sets import Run, SetWrite
+from hub.topics import BARE
 from hub.vocabulary import Call, Facts, Message
 
 SEARCH_LIMIT = 200_000  # characters of one interaction that are indexed; PostgreSQL refuses more than 1 MB of terms
@@ -28,16 +30,32 @@ _FORGET_PARTICIPANTS = Run("DELETE FROM participants WHERE interaction_id = ?")
 _PARTICIPANTS = SetWrite(participants, ("interaction_id", "position", "handle", "role", "name", "ours"))
 _COPIES = SetWrite(
     copies,
-    ("interaction_id", "source", "place", "provider_id", "flags", "level", "audience"),
-    "ON CONFLICT (interaction_id, source, place, provider_id) DO UPDATE SET flags = excluded.flags",
+    (
+        "interaction_id",
+        "source",
+        "place",
+        "provider_id",
+        "flags",
+        "level",
+        "audience",
+        "size",
+        "received_at",
+        "gone",
+        "labels",
+    ),
+    "ON CONFLICT (interaction_id, source, place, provider_id) DO UPDATE SET flags = excluded.flags,"
+    " gone = excluded.gone, labels = excluded.labels",
 )
 _CONVERSATIONS = SetWrite(
     conversations,
-    ("id", "channel", "title", "last_at", "last_interaction_id"),
+    ("id", "channel", "title", "last_at", "last_interaction_id", "topic"),
     "ON CONFLICT (id) DO UPDATE SET last_interaction_id = CASE WHEN excluded.last_at >= conversations.last_at"
     " THEN excluded.last_interaction_id ELSE conversations.last_interaction_id END,"
     " last_at = CASE WHEN excluded.last_at >= conversations.last_at THEN excluded.last_at"
-    " ELSE conversations.last_at END",
+    " ELSE conversations.last_at END,"
+    " topic = CASE WHEN excluded.topic <> ''"
+    " AND (conversations.topic = '' OR substr(conversations.topic, 1, 3) = 're:')"
+    " THEN excluded.topic ELSE conversations.topic END",
 )
 _FORGET_SEARCH = Run("DELETE FROM search WHERE rowid = ?", "DELETE FROM search WHERE interaction_id = %s")
 _SEARCH = Run(
@@ -78,7 +96,10 @@ def write(conn: sa.Connection, subjects: Sequence[Subject], books: Books, now: i
     )
     _COPIES(conn, _copies(subjects))
     latest: dict[int, Subject] = {}
+    topics: dict[int, str] = {}
     for subject in subjects:
+        if subject.topic and not (subject.topic.startswith(BARE) and subject.conversation in topics):
+            topics[subject.conversation] = subject.topic
         if subject.conversation not in latest or subject.at >= latest[subject.conversation].at:
             latest[subject.conversation] = subject
     _CONVERSATIONS(
@@ -90,6 +111,7 @@ def write(conn: sa.Connection, subjects: Sequence[Subject], books: Books, now: i
                 getattr(subject.facts, "title", None) or "",
                 subject.at,
                 subject.id,
+                topics.get(id, ""),
             )
             for id, subject in sorted(latest.items())
         ],
@@ -145,7 +167,11 @@ def _copies(subjects: Iterable[Subject]) -> list[tuple[Any, ...]]:
             copy = entry.event.copy
             if copy:
                 name = (subject.id, source, copy.place, copy.provider_id or entry.event.id)
-                rows[name] = (*name, " ".join(sorted(copy.flags)), copy.level.rank, copy.audience)
+                received_at = micros(copy.received_at.replace(microsecond=0)) if copy.received_at else None
+                rows[name] = (
+                    *name, changes.flags(copy.flags), copy.level.rank, copy.audience, copy.size, received_at, False,
+                    changes.labels(copy.labels),
+                )  # fmt: skip
     return list(rows.values())
 
 

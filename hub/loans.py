@@ -1,4 +1,4 @@
-"""What the running hub lends its plug-ins (`hub.contracts.Loan`): access tokens, and the memory of a mailbox's mails."""
+"""What the running hub lends its plug-ins (`hub.contracts.Loan`): access tokens, and the memory of a mailbox."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def understand(source: str, letter: RawMail, never: NeverLog) -> Opened | Unread
         automatic=parsed.automatic,
         derived_by=VERSION,
     )
-    copy = letter.copy
+    copy = replace(letter.copy, size=len(letter.raw), received_at=letter.received_at)
     event = Event(
         key=f"mail:{parsed.message_id}" if parsed.message_id else content_key(facts, blob),
         id=f"{source}/{copy.place}/{copy.provider_id or blob}",

@@ -14,8 +14,8 @@ from dataclasses import replace
 import orjson
 import sqlalchemy as sa
 
+from hub import copies, outgoing, pops
 from hub import facts as documents
-from hub import outgoing, pops
 from hub.batch import Books, Entry, Part, Recorded, Row, Subject
 from hub.crm.join import read_identities
 from hub.fold import Told, direction, fold, occurred_at
@@ -67,8 +67,10 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     subjects = _fold(conn, kept, books)
     read_identities(conn)
     who = match(conn, _outside(subjects, books.ours))
-    thread(conn, subjects, books.new_id)
+    thread(conn, subjects, books)
     write(conn, subjects, books, now)
+    for part in kept:
+        copies.change(conn, part.source, part.changes)
     calls = [_ringing(subject, books.ours, now) for subject in subjects if isinstance(subject.facts, Call)]
     known = [subject.id for subject in subjects if subject.row and isinstance(subject.facts, Call)]
     changed = pops.write(conn, calls, known, books.new_id)

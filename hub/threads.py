@@ -1,29 +1,44 @@
-"""Which conversation an interaction belongs to: one thread of one channel, whatever order its parts came in."""
+"""Which conversation an interaction belongs to: one thread of one channel, whatever order its parts came in.
+
+References decide; then our own token in the Message-ID that a mail answers; and as the last resort its subject, among
+the same people (`hub.topics`). A number quoted in a subject never joins anything.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
 
-from hub.batch import Subject
-from hub.store.schema import conversation_refs
+from hub.batch import Books, Subject
+from hub.store.schema import conversation_refs, conversations, merged_conversations
 from hub.store.sets import Run, SetRead, SetWrite, among
-from hub.vocabulary import Message
+from hub.topics import BARE, Topics, topic_of
+from hub.vocabulary import Event, Message
 
 _THREADS = SetRead(sa.select(conversation_refs).where(among(conversation_refs.c.ref)))
+_STANDING = SetRead(sa.select(conversations.c.id).where(among(conversations.c.id)))
+_LED_ON = SetRead(
+    sa.select(merged_conversations.c.id, merged_conversations.c.into_id).where(among(merged_conversations.c.id))
+)
 _REFS = SetWrite(conversation_refs, ("ref", "conversation_id"), "ON CONFLICT (ref) DO NOTHING")
 _MERGE = (
     Run("UPDATE interactions SET conversation_id = ? WHERE conversation_id = ?"),
     Run("UPDATE conversation_refs SET conversation_id = ? WHERE conversation_id = ?"),
+    Run("UPDATE letters SET conversation_id = ? WHERE conversation_id = ?"),
+    Run("UPDATE merged_conversations SET into_id = ? WHERE into_id = ?"),
+    Run("INSERT INTO merged_conversations (into_id, id) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"),
 )
-_FORGET_CONVERSATION = Run("DELETE FROM conversations WHERE id = ?")
+_FORGET = Run("DELETE FROM conversations WHERE id = ?")
 
 
-def thread(conn: sa.Connection, subjects: Sequence[Subject], new_id: Callable[[], int]) -> None:
+def thread(conn: sa.Connection, subjects: Sequence[Subject], books: Books) -> None:
     """Give each interaction its conversation. A mail that refers to two conversations makes them one."""
-    refs = {subject.key: _references(subject) for subject in subjects}
-    known = dict(_THREADS(conn, sorted({ref for group in refs.values() for ref in group})))
+    names = {subject.key: _references(subject) for subject in subjects}
+    known = dict(_THREADS(conn, sorted({ref for group in names.values() for ref in group})))
+    tokens = {subject.key: _answered(subject, books) for subject in subjects}
+    stand = _standing(conn, {id for ids in tokens.values() for id in ids})
+    refs = dict(known)
     merged: dict[int, int] = {}
 
     def current(conversation: int) -> int:
@@ -31,38 +46,66 @@ def thread(conn: sa.Connection, subjects: Sequence[Subject], new_id: Callable[[]
             conversation = merged[conversation]
         return conversation
 
-    new_refs: dict[str, int] = {}
+    about = {subject.key: topic for subject in subjects if not subject.row and (topic := topic_of(subject))}
+    topics = Topics(conn, about.values())
     for subject in subjects:
-        group = refs[subject.key]
-        candidates = {current(known[ref]) for ref in group if ref in known}
+        group, topic = names[subject.key], about.get(subject.key)
+        candidates = {current(refs[ref]) for ref in group if ref in refs}
+        candidates |= {current(stand[id]) for id in tokens[subject.key] if id in stand}
         if subject.row:
             candidates.add(current(subject.row.conversation_id))
-        subject.conversation = min(candidates) if candidates else new_id()
+        alone = not candidates
+        if topic and (alone or not topic.bare) and (alike := topics.find(subject, topic)):
+            candidates.add(current(alike))
+        subject.conversation = min(candidates) if candidates else books.new_id()
         for other in candidates - {subject.conversation}:
             merged[other] = subject.conversation
         for ref in group:
-            if ref not in known:
-                new_refs[ref] = subject.conversation
-            known[ref] = subject.conversation
+            refs[ref] = subject.conversation
+        if topic:
+            bare = topic.bare and alone and not candidates
+            subject.topic = BARE + topic.name if bare else topic.name
+            topics.note(subject, topic, bare=bare)
     for subject in subjects:
         subject.conversation = current(subject.conversation)
     for gone in merged:
         for statement in _MERGE:
             statement(conn, current(gone), gone)
-        _FORGET_CONVERSATION(conn, gone)
-    _REFS(conn, [(ref, current(new_refs[ref])) for ref in sorted(new_refs)])
+        _FORGET(conn, gone)
+    _REFS(conn, [(ref, current(refs[ref])) for ref in sorted(refs) if ref not in known])
 
 
 def _references(subject: Subject) -> list[str]:
     """The names by which other interactions find this one's conversation; none for a call, a thread of its own."""
     namespace = subject.key.partition(":")[0]
+    taken = subject.key.startswith("mail:content:")  # its Message-ID is another mail's, or it has none
     names: dict[str, None] = {}
-    for _, entry in subject.entries:
-        event = entry.event
+    for event, message in _told(subject):
         if event.conversation:
             names[f"{namespace}:{event.conversation}"] = None
-        elif isinstance(event.facts, Message):
-            for ident in (event.facts.ident, *(event.facts.thread or ())):
+        elif message:
+            own = () if taken else (message.ident,)
+            for ident in (*own, *(message.thread or ())):
                 if ident:
                     names[f"{namespace}:{ident}"] = None
     return list(names)
+
+
+def _answered(subject: Subject, books: Books) -> set[int]:
+    """The conversations that mails of ours belong to which this one answers, by what their Message-IDs say."""
+    found = (books.conversation_of(ident) for _, message in _told(subject) if message for ident in message.thread or ())
+    return {conversation for conversation in found if conversation is not None}
+
+
+def _told(subject: Subject) -> Iterator[tuple[Event, Message | None]]:
+    for _, entry in subject.entries:
+        facts = entry.event.facts
+        yield entry.event, facts if isinstance(facts, Message) else None
+
+
+def _standing(conn: sa.Connection, ids: Iterable[int]) -> dict[int, int]:
+    """Those of *ids* that are conversations, or became part of one, with the one it is now."""
+    wanted = sorted(ids)
+    led_on = dict(_LED_ON(conn, wanted))
+    standing = {id for (id,) in _STANDING(conn, sorted({*wanted, *led_on.values()}))}
+    return {id: now for id in wanted if (now := led_on.get(id, id)) in standing}

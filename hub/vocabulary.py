@@ -203,7 +203,8 @@ class Copy:
     """A place where a message lies: the folder, the id it has there, its flags, and how much of it may be read.
 
     *audience* is the id of the only agent (beside those who may read everything) to whom it is open; "" is everyone.
-    *labels* are what the provider files it under besides *place* (Gmail's labels).
+    *labels* are what the provider files it under besides *place* (Gmail's labels). *size* is in bytes, *received_at*
+    when the server took it, UTC; the hub sets both from a `RawMail`.
     """
 
     place: str = ""
@@ -212,6 +213,8 @@ class Copy:
     level: Level = Level.ALL
     audience: str = ""
     labels: frozenset[str] = frozenset()
+    size: int = 0
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -297,7 +297,7 @@ conversation_reads = Table(
     Column("read_at", Instant, nullable=False),
 )
 
-# What people did to conversations, with what it takes to undo it. kind: assign | state | snooze | merge | split | link …
+# What people did to conversations, and how to undo it. kind: assign | state | snooze | merge | split | link …
 deeds = Table(
     "deeds",
     metadata,
@@ -394,8 +394,8 @@ uploads = Table(
 )
 
 # A mail of ours on its way. state: scheduled | queued | sent | perhaps | failed | cancelled; due_at: not before (undo
-# and send later); unless_answered: cancelled if the other side writes first. blob: the mail itself. filed_at: its copy lies
-# in the mailbox's Sent folder. claimed_until: somebody is sending it, or began to and was never heard of again.
+# and send later); unless_answered: cancelled if the other side writes first. blob: the mail itself. filed_at: its copy
+# lies in the mailbox's Sent folder. claimed_until: somebody is sending it, or began to and was never heard of again.
 letters = Table(
     "letters",
     metadata,
