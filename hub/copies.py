@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from hub.store.schema import copies, interactions, micros
+from hub.store.schema import copies, interactions
 from hub.store.sets import Run
 from hub.vocabulary import Flagged, Removed, Sighting
 
@@ -45,44 +46,46 @@ def rebind(conn: Connection, source: str, place: str, sightings: Sequence[Sighti
     """Give the copies in *place* that are among *sightings* their new ids, and answer the ids of the others.
 
     A copy is known again by its Message-ID and size, or where the mail has no Message-ID by its size and the second
-    in which the server took it. Each is given out once.
+    in which the server took it. Each is given out once; one that has its new id already is left alone.
     """
-    known = _known(conn, source, place, sightings)
-    taken: set[tuple[int, str]] = set()
+    here = (copies.c.source == source) & (copies.c.place == place)
+    ids = [sighting.provider_id for sighting in sightings]
+    done = set(conn.scalars(sa.select(copies.c.provider_id).where(here, copies.c.provider_id.in_(ids))))
+    left = [sighting for sighting in sightings if sighting.provider_id not in done]
+    known = _known(conn, here, left)
     unknown, bound = set(), []
-    for sighting in sightings:
-        found = next((copy for name in _names(sighting) for copy in known[name] if copy not in taken), None)
-        if found is None:
+    for sighting in left:
+        found = known[_name(sighting)]
+        if found:
+            interaction_id, old = found.pop(0)
+            bound.append((sighting.provider_id, False, interaction_id, source, place, old))
+        else:
             unknown.add(sighting.provider_id)
-            continue
-        taken.add(found)
-        bound.append((sighting.provider_id, False, found[0], source, place, found[1]))
     _REBIND.many(conn, bound)
     return frozenset(unknown)
 
 
-def _known(
-    conn: Connection, source: str, place: str, sightings: Sequence[Sighting]
-) -> defaultdict[tuple[str, int], list[tuple[int, str]]]:
-    """The copies in *place* that may be meant, by what a sighting is known by: interaction and id in the folder."""
-    new = [sighting.provider_id for sighting in sightings]
-    keys = [f"mail:{sighting.message_id}" for sighting in sightings if sighting.message_id]
-    seconds = [micros(sighting.received_at.replace(microsecond=0)) for sighting in sightings]
-    found: defaultdict[tuple[str, int], list[tuple[int, str]]] = defaultdict(list)
-    here = (copies.c.source == source) & (copies.c.place == place) & copies.c.provider_id.not_in(new)
-    columns = sa.select(
-        copies.c.interaction_id, copies.c.provider_id, interactions.c.key, copies.c.size, copies.c.received_at
-    ).join(interactions, interactions.c.id == copies.c.interaction_id)
-    statement = columns.where(here, interactions.c.key.in_(keys) | copies.c.received_at.in_(seconds))
-    for interaction_id, provider_id, key, size, received_at in conn.execute(statement.order_by(copies.c.provider_id)):
-        copy = (interaction_id, provider_id)
-        found[key, size].append(copy)
-        if received_at is not None:
-            found[f"at:{micros(received_at)}", size].append(copy)
-    return found
-
-
-def _names(sighting: Sighting) -> Iterable[tuple[str, int]]:
+def _name(sighting: Sighting) -> tuple[str | datetime, int]:
+    """What a mail is known again by."""
     if sighting.message_id:
-        yield f"mail:{sighting.message_id}", sighting.size
-    yield f"at:{micros(sighting.received_at.replace(microsecond=0))}", sighting.size
+        return f"mail:{sighting.message_id}", sighting.size
+    return sighting.received_at.replace(microsecond=0), sighting.size
+
+
+def _known(
+    conn: Connection, here: sa.ColumnElement[bool], sightings: Sequence[Sighting]
+) -> defaultdict[tuple[str | datetime, int], list[tuple[int, str]]]:
+    """The copies that may be meant, as interaction and id in the folder, by what they are known by."""
+    found: defaultdict[tuple[str | datetime, int], list[tuple[int, str]]] = defaultdict(list)
+    names = {_name(sighting)[0] for sighting in sightings}
+    keys = sorted(name for name in names if isinstance(name, str))
+    seconds = sorted(name for name in names if isinstance(name, datetime))
+    copy = (copies.c.interaction_id, copies.c.provider_id, copies.c.size)
+    by_key = sa.select(*copy, interactions.c.key).join(interactions, interactions.c.id == copies.c.interaction_id)
+    by_time = sa.select(*copy, copies.c.received_at)
+    for asked, statement in ((keys, by_key.where(interactions.c.key.in_(keys))),
+                             (seconds, by_time.where(copies.c.received_at.in_(seconds)))):  # fmt: skip
+        if asked:
+            for interaction_id, provider_id, size, name in conn.execute(statement.where(here).order_by(copy[1])):
+                found[name, size].append((interaction_id, provider_id))
+    return found

@@ -23,7 +23,7 @@ from hub.ledger import write
 from hub.live import LiveEvent
 from hub.match import match
 from hub.ours import Ours
-from hub.store.schema import activities, events, interactions, micros, moment, quarantine, sources
+from hub.store.schema import activities, events, interactions, micros, moment, quarantine, sources, tombstones
 from hub.store.sets import Run, SetRead, SetWrite, among
 from hub.threads import thread
 from hub.vocabulary import Call, CallState, Channel, Event, Kind, Level, Match, Message
@@ -40,6 +40,7 @@ _FOUND = SetRead(
     .order_by(interactions.c.key)
     .with_for_update()
 )
+_DELETED = SetRead(sa.select(tombstones.c.key).where(among(tombstones.c.key)))
 _TOLD = SetRead(sa.select(events).where(among(events.c.key)))
 _ACTIVITIES = SetWrite(
     activities,
@@ -107,6 +108,7 @@ def _fold(conn: sa.Connection, parts: Sequence[Part], books: Books) -> list[Subj
     entries = [(part.source, entry) for part in parts for entry in part.entries]
     found = {row.key: row for row in map(Row._make, _FOUND(conn, sorted({entry.event.key for _, entry in entries})))}
     entries = _told_apart(conn, entries, found)
+    deleted = {key for (key,) in _DELETED(conn, sorted({entry.event.key for _, entry in entries} - found.keys()))}
     told: dict[str, list[Told]] = defaultdict(list)
     seen: set[tuple[str, str]] = set()
     for key, event_id, source, channel, kind, at, ordinal, text, _ in _TOLD(conn, sorted(found)):
@@ -117,7 +119,7 @@ def _fold(conn: sa.Connection, parts: Sequence[Part], books: Books) -> list[Subj
     subjects: dict[str, Subject] = {}
     for source, entry in entries:
         event = entry.event
-        if (event.key, event.id) in seen:
+        if (event.key, event.id) in seen or event.key in deleted:
             continue
         seen.add((event.key, event.id))
         told[event.key].append(Told(source, event))

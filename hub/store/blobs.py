@@ -78,6 +78,24 @@ class Blobs:
         ]
         _KEEP(conn, rows)
 
+    def release(self, conn: sa.Connection, names: Sequence[str]) -> None:
+        """Give a reference to each of *names* back, in the caller's transaction; what nobody refers to goes. The file
+        of a large one goes with the next `sweep`."""
+        for name in names:
+            conn.execute(blobs.update().where(blobs.c.hash == name).values(refs=blobs.c.refs - 1))
+        conn.execute(blobs.delete().where(blobs.c.hash.in_(sorted(set(names))), blobs.c.refs <= 0))
+
+    def sweep(self, conn: sa.Connection) -> int:
+        """Remove the files that no row names, left by a deletion or by a hub that was killed, and answer how many.
+        Only before anything is recorded: what was just settled has no row yet. Blocks."""
+        if self._folder is None or not self._folder.is_dir():
+            return 0
+        named = set(conn.execute(sa.select(blobs.c.hash).where(blobs.c.data.is_(None))).scalars())
+        strays = [path for path in self._folder.glob("??/*") if path.name not in named]
+        for path in strays:
+            path.unlink(missing_ok=True)
+        return len(strays)
+
     def read(self, conn: sa.Connection, name: str) -> bytes | None:
         """The bytes of blob *name*, or `None` where there is no such blob."""
         row = conn.execute(sa.select(blobs.c.data).where(blobs.c.hash == name)).one_or_none()

@@ -179,6 +179,7 @@ class Store:
                     raise Unavailable(f"the store cannot be opened: {error.orig}") from error
             store._start()
             if store.dialect == "sqlite":
+                await store.read(store.blobs.sweep)
                 checkpoints = asyncio.create_task(store._checkpoint())
                 stack.push_async_callback(_cancelled, checkpoints)
             yield store

@@ -10,11 +10,11 @@ from aiohttp import web
 from pydantic import BaseModel, BeforeValidator, Field, RootModel, StringConstraints
 from sqlalchemy import Connection
 
-from hub import timeline
+from hub import deletion, timeline
 from hub.crm import records
 from hub.crm.records import Unknown
 from hub.formats.digest import stable_id
-from hub.privacy.visibility import Scope, readable
+from hub.privacy.visibility import Authority, Scope, readable
 from hub.store import Store
 from hub.timeline import Item, Wanted
 from hub.vocabulary import (
@@ -269,6 +269,21 @@ async def confirm_candidate(request: web.Request, visitor: Visitor, body: Confir
     if found is None:
         raise missing()
     return answer(found)
+
+
+@endpoints.add("DELETE", "/api/v1/interactions/{id}", returns=None, scope=Scope.WRITE, status=204)
+async def delete_interaction(request: web.Request, visitor: Visitor) -> web.Response:
+    """Delete an interaction for good, with its copies, notes and files at the hub: it does not come back with the next
+    reading of its mailbox. For administrators and managers; what lies at the provider is not touched."""
+    if visitor.actor.authority not in (Authority.ADMIN, Authority.MANAGER):
+        raise Problem(403, "not-allowed", "Only administrators and managers delete interactions.")
+    service, interaction_id = request.app[SERVICE], record_id(request)
+    store, now = service.store, datetime.now(UTC)
+    news = await store.write(lambda conn: deletion.delete(conn, store, visitor.actor, interaction_id, now))
+    if not news:
+        raise missing("There is no such interaction, or it is not open to you.")
+    service.live.publish(news)
+    return web.Response(status=204)
 
 
 # --- between the models and the core --------------------------------------------------------------------------------

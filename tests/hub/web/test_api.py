@@ -381,6 +381,19 @@ async def test_sources_say_what_they_brought_and_what_they_refused(office: Offic
     assert datetime.now(UTC) - last < timedelta(minutes=1)
 
 
+async def test_only_those_in_charge_delete_an_interaction(office: Office, erp: aiohttp.ClientSession) -> None:
+    await office.service.ingest.record("front-desk", [letter("a@x.example", Copy("INBOX", "1"))])
+    interaction = (await read(erp, "/api/v1/interactions?key=mail:a@x.example"))["id"]
+    async with erp.delete(f"/api/v1/interactions/{interaction}") as answer:
+        assert answer.status == 403
+    boss = await office.token("boss", Scope.ADMIN)
+    async with boss.delete(f"/api/v1/interactions/{interaction}") as answer:
+        assert answer.status == 204
+    await read(boss, f"/api/v1/interactions/{interaction}", 404)
+    async with boss.delete(f"/api/v1/interactions/{interaction}") as answer:
+        assert answer.status == 404
+
+
 async def test_openapi_describes_every_endpoint_and_is_valid(office: Office) -> None:
     described = await read(await office.client(), "/api/v1/openapi.json")
     openapi_spec_validator.validate(described)
