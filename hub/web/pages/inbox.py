@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 from hub.crm import records
 from hub.crm.records import Card
 from hub.formats.handles import display
+from hub.inbox.listing import Box
 from hub.privacy.visibility import readable
 from hub.store.schema import interactions
-from hub.timeline import Item, among, holds
+from hub.timeline import Item, among
 from hub.vocabulary import Agent, Channel, Kind, Level
 from hub.web.i18n import Reader
 from hub.web.pages import conversations, entries, frame, words
@@ -117,9 +118,9 @@ async def _listed(request: web.Request, speaks: Reader, wanted: Mapping[str, Any
             Filter(
                 channel=wanted["channel"],
                 unknown="unknown" in wanted["only"],
-                mine="mine" in wanted["only"],
+                box=Box.MINE if "mine" in wanted["only"] else Box.ALL,
                 waiting="waiting" in wanted["only"],
-                found=(lambda inside: holds(conn, who, q, inside)) if q else None,
+                q=q,
                 people=people,
             ),
             PAGE + 1,
@@ -148,7 +149,7 @@ def _row(speaks: Reader, each: Conversation, agents: Mapping[str, Agent]) -> Row
     party = each.parties.outside
     title, preview = each.title, entries.one_line(each.preview, 160)
     if each.kind is Kind.CALL:
-        title, _ = words.outcome(speaks, each.direction, each.state, each.outcome, each.seconds)
+        title, _ = words.outcome(speaks, each.direction, each.call_state, each.outcome, each.seconds)
         title = speaks.gettext(", ").join((words.sort_of(speaks, each.kind, each.channel, each.direction), title))
     elif each.channel is Channel.EMAIL and not title:
         hidden = not readable(each.level, Level.SUBJECT)

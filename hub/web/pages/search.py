@@ -6,7 +6,6 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from hub.formats.handles import display
-from hub.timeline import holds
 from hub.web.pages import conversations, frame, words
 from hub.web.pages.conversations import Conversation, Filter
 from hub.web.pages.inbox import rows
@@ -27,7 +26,7 @@ async def search(request: web.Request) -> web.Response:
     named = tuple(each.id for each in people)
 
     def work(conn: Connection) -> list[Conversation]:
-        wanted = Filter(found=lambda inside: holds(conn, who, q, inside), people=named)
+        wanted = Filter(q=q, people=named)
         return conversations.listing(conn, who, agents, wanted, CONVERSATIONS)
 
     found = await frame.read(request, work)
