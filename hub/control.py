@@ -47,8 +47,9 @@ KNOWN = (Failure, Verdict, AccountError, NotHeld)
 
 def operations() -> dict[str, Operation]:
     """Every operation by its name."""
-    from hub import bulk, quarantine, sources, staff
+    from hub import bulk, quarantine, staff
     from hub.crm import imports
+    from hub.sources import states
 
     return {
         "contacts.import": imports.import_operation,
@@ -56,7 +57,7 @@ def operations() -> dict[str, Operation]:
         "quarantine.list": quarantine.list_operation,
         "quarantine.replay": quarantine.replay_operation,
         "quarantine.show": quarantine.show_operation,
-        "sources": sources.list_operation,
+        "sources": states.list_operation,
         **staff.OPERATIONS,
     }
 

@@ -24,7 +24,7 @@ from hub.crm import telling
 from hub.crm.telling import Unacquainted
 from hub.outgoing import Outgoing
 from hub.store import Lane, Store
-from hub.supervisor import Pace as Backoff
+from hub.sources.pace import Pace as Backoff
 from hub.vocabulary import Activity, ContactRecord
 
 log = logging.getLogger(__name__)

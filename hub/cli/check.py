@@ -16,7 +16,7 @@ from hub.config import Config, Plugins, load
 from hub.contracts import Connector, Door, Unavailable, Verdict
 from hub.control import Failure, answers, perform
 from hub.store import StoreLocked
-from hub.supervisor import opened
+from hub.sources.keeper import opened
 from hub.vocabulary import Freshness, Item
 
 SECONDS = 30.0

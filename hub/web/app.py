@@ -19,7 +19,7 @@ from hub.web.problems import Problem, from_http
 
 if TYPE_CHECKING:
     from hub.service import Service
-    from hub.supervisor import Supervisor
+    from hub.sources.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 

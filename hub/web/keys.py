@@ -11,7 +11,7 @@ from hub.web.problems import Problem
 
 if TYPE_CHECKING:
     from hub.service import Service
-    from hub.supervisor import Supervisor
+    from hub.sources.supervisor import Supervisor
     from hub.web.access import Access, Visitor
 
 

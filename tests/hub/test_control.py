@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from hub import sources
 from hub.config import Config, load
 from hub.control import Control, Failure, Operation, Progress, answers, perform, socket_path
 from hub.quarantine import NotHeld
 from hub.service import Service
 from hub.sources import State
+from hub.sources.states import Said, say
 from hub.store import StoreLocked
 
 SECONDS = 20
@@ -149,7 +149,7 @@ async def test_a_hub_that_stops_ends_what_it_does(config: Config, bench: Bench) 
 
 async def test_without_a_running_hub_the_store_is_opened_here(config: Config) -> None:
     async with Service.open(config) as service:
-        await service.store.write(lambda conn: sources.state(conn, "mail", State.REJECTED, "Wrong password."))
+        await service.store.write(lambda conn: say(conn, [Said("mail", State.REJECTED, "Wrong password.")]))
 
     (row,) = await perform(config, "sources", {})
 

@@ -21,7 +21,7 @@ from hub.crm.records import Draft, Strength
 from hub.outbox import MOST_FAULTS, Health, Outbox, Pace, Status
 from hub.privacy.visibility import HUB
 from hub.store import Store
-from hub.supervisor import Pace as Backoff
+from hub.sources.pace import Pace as Backoff
 from tests.contracts.adapter import setup
 from tests.contracts.proxy import proxy
 from tests.fakes.crm import HOST, SECONDS, TOKEN, Crm, crm_server

@@ -16,11 +16,12 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from hub import Call, CallState, Channel, Copy, Direction, Event, Leg, Outcome, Participant, RawMail, Role, Unreadable
-from hub import sources as states
 from hub.crm.records import Draft, Strength
 from hub.privacy.visibility import HUB
 from hub.service import Service
 from hub.sources import State
+from hub.sources.lag import Measured, measured
+from hub.sources.states import Said, say
 from hub.store.schema import cases, contacts, deals, orders
 from hub.vocabulary import Freshness
 from tests.hub.web.office import PBX_TOKEN, Office
@@ -153,12 +154,11 @@ async def fill(service: Service, now: datetime) -> People:
                 currency="EUR", ordered_at=now - timedelta(days=26),
             )
         )  # fmt: skip
-        for name in ("front-desk", "dropbox", "sales-mail"):
-            states.state(conn, name, State.LISTENING)
-            states.measured(conn, name, Freshness(0, 0.0), now - timedelta(seconds=4))
-        states.state(
-            conn, "support-mail", State.REJECTED, "imap.lumen.example refuses the password of support@lumen.example."
-        )
+        well = ("front-desk", "dropbox", "sales-mail")
+        say(conn, [Said(name, State.LISTENING) for name in well])
+        measured(conn, [Measured(name, Freshness(0, 0.0)) for name in well], now - timedelta(seconds=4))
+        cause = "imap.lumen.example refuses the password of support@lumen.example."
+        say(conn, [Said("support-mail", State.REJECTED, cause)])
 
     await service.store.write(records)
     await service.ingest.record("sales-mail", _mails(now), live=False)

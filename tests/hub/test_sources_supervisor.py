@@ -13,13 +13,16 @@ import pytest
 import sqlalchemy as sa
 
 import hub
-from hub import sources
 from hub.config import Config, Plugins, Problem, load
 from hub.service import Service
 from hub.sources import State
+from hub.sources.keeper import Status
+from hub.sources.leases import take
+from hub.sources.listener import AHEAD
+from hub.sources.pace import Pace
+from hub.sources.supervisor import Supervisor
 from hub.store.schema import interactions
 from hub.store.schema import sources as table
-from hub.supervisor import AHEAD, Pace, Status, Supervisor
 from tests.fakes.ticker import HOST, Connector, Door, DoorSettings, TickerSettings, TickServer, tick_server
 from tests.servers.postgresql import PostgreSQL
 
@@ -111,14 +114,14 @@ async def supervised(
 ) -> AsyncGenerator[Hub, None]:
     """A hub that runs *plugin* as its source "clock"."""
     is_door = isinstance(plugin, hub.Door)
-    plugins = Plugins(None if is_door else plugin, plugin if is_door else None, None)  # type: ignore[arg-type]
+    plugins = Plugins(None if is_door else plugin, plugin if is_door else None, None, None)  # type: ignore[arg-type]
     running = Hub(service, plugins, pace, name)
     async with running.supervisor:
         yield running
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.message for record in caplog.records if record.name == "hub.supervisor"]
+    return [record.message for record in caplog.records if record.name.startswith("hub.sources")]
 
 
 # --- listening ------------------------------------------------------------------------------------------------------
@@ -280,7 +283,7 @@ async def test_unavailable_is_tried_again_and_said_once(
 async def test_after_a_healthy_while_an_episode_is_over(
     service: Service, clock: TickServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "hub.supervisor")
+    caplog.set_level(logging.INFO, "hub.sources")
     async with supervised(service, connector(clock)), asyncio.timeout(SECONDS):
         (await clock.peer()).hang_up()
         peer = await clock.peer()
@@ -334,7 +337,7 @@ async def test_a_bug_is_logged_with_its_place_and_tried_again(
 
         assert await peer.done() == "1"
         assert status.cause == "A fault in the hub (ValueError). The log has the details."
-        (record,) = [record for record in caplog.records if record.name == "hub.supervisor"]
+        (record,) = [record for record in caplog.records if record.name.startswith("hub.sources")]
         assert record.levelno == logging.ERROR
         assert record.exc_info is not None
 
@@ -432,15 +435,14 @@ async def test_a_lost_lease_stops_the_connector_and_records_nothing_more(
         peer.tick(1)
         await peer.done()
         later = datetime.now(UTC) + timedelta(minutes=1)
-        lease = await services[1].store.write(lambda conn: sources.lease(conn, "clock", "two", 3600, later))
+        lease = await services[1].store.write(lambda conn: take(conn, ["clock"], "two", 3600, later))
 
         peer.tick(2)
         await peer.gone()
         await one.watch.until(State.ELSEWHERE)
 
-        assert lease is not None
         row = await one.row()
-        assert (row.cursor, row.holder, row.epoch) == ("1", "two", lease.epoch)
+        assert (row.cursor, row.holder, row.epoch) == ("1", "two", lease["clock"].epoch)
         assert await one.ticks() == ["Tick 1"]
 
 
@@ -449,7 +451,7 @@ async def test_a_lease_that_was_taken_is_noticed_without_any_arrival(service: Se
     async with supervised(service, connector(clock), quick, name="one") as one, asyncio.timeout(SECONDS):
         peer = await clock.peer()
         later = datetime.now(UTC) + timedelta(minutes=1)
-        await service.store.write(lambda conn: sources.lease(conn, "clock", "two", 3600, later))
+        await service.store.write(lambda conn: take(conn, ["clock"], "two", 3600, later))
 
         await peer.gone()
         await one.watch.until(State.ELSEWHERE)
@@ -484,10 +486,10 @@ async def knock(door: Door, line: str) -> str:
 async def test_a_door_records_before_it_says_accepted(service: Service) -> None:
     door = Door(DoorSettings(), SETUP)
     async with supervised(service, door) as running, asyncio.timeout(SECONDS):
-        assert not running.supervisor.doors_up
+        before = running.supervisor.doors_up
         await running.supervisor.doors_tried()
 
-        assert running.supervisor.doors_up
+        assert (before, running.supervisor.doors_up) == (False, True)
         assert await knock(door, "TICK 7") == "DONE 7"
         assert await running.ticks() == ["Tick 7"]
         assert (await running.row()).state == "listening"
@@ -534,7 +536,7 @@ async def test_a_source_left_out_is_shown_with_its_cause(service: Service) -> No
 async def test_both_halves_of_a_source_are_shown_by_the_worse(service: Service, clock: TickServer) -> None:
     door = Door(DoorSettings(), SETUP)
     watch = Watch()
-    plugins = {"clock": Plugins(connector(clock), door, None)}
+    plugins = {"clock": Plugins(connector(clock), door, None, None)}
     async with Supervisor(service.store, service.ingest, plugins, pace=PATIENT, on_change=watch) as supervisor:
         async with asyncio.timeout(SECONDS):
             peer = await clock.peer()

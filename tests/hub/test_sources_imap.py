@@ -14,8 +14,10 @@ import hub
 from hub.config import Config, load
 from hub.service import Service
 from hub.sources import State
+from hub.sources.keeper import Status
+from hub.sources.pace import Pace
+from hub.sources.supervisor import Supervisor
 from hub.store.schema import interactions
-from hub.supervisor import Pace, Status, Supervisor
 from tests.servers.dovecot import PASSWORDS, Dovecot
 
 PACE = Pace(retry_lease=0.05, freshness=0.5, first_delay=0.05, longest_delay=0.2)

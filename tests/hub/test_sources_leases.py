@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hub import sources
-from hub.sources import Lease, State
+from hub.sources import State, clock
+from hub.sources.lag import Measured, measured
+from hub.sources.leases import Lease, release, renew, take
+from hub.sources.states import Said, say
 from hub.store.engine import Store
 from hub.store.schema import sources as table
 from hub.vocabulary import Freshness
@@ -31,8 +33,8 @@ async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerat
             yield one, other
 
 
-async def take(store: Store, holder: str, now: datetime = NOON, seconds: float = 15) -> Lease | None:
-    return await store.write(lambda conn: sources.lease(conn, "mail", holder, seconds, now))
+async def taken(store: Store, holder: str, now: datetime = NOON, seconds: float = 15) -> Lease | None:
+    return (await store.write(lambda conn: take(conn, ["mail"], holder, seconds, now))).get("mail")
 
 
 async def row(store: Store) -> sa.Row[tuple[object, ...]]:
@@ -42,67 +44,68 @@ async def row(store: Store) -> sa.Row[tuple[object, ...]]:
 async def test_one_of_many_gets_the_lease(stores: tuple[Store, Store]) -> None:
     holders = [f"hub-{number}" for number in range(20)]
 
-    taken = await asyncio.gather(*(take(stores[place % 2], holder) for place, holder in enumerate(holders)))
+    found = await asyncio.gather(*(taken(stores[place % 2], holder) for place, holder in enumerate(holders)))
 
-    (lease,) = [lease for lease in taken if lease]
+    (lease,) = [lease for lease in found if lease]
     assert lease == Lease("mail", lease.holder, 1, None, NOON + timedelta(seconds=15))
 
 
 async def test_a_running_lease_keeps_others_out(stores: tuple[Store, Store]) -> None:
     one, other = stores
-    await take(one, "a")
+    await taken(one, "a")
 
-    assert await take(other, "b", NOON + timedelta(seconds=15)) is None
+    assert await taken(other, "b", NOON + timedelta(seconds=15)) is None
 
 
 async def test_an_ended_lease_is_taken_over_with_its_cursor_and_a_new_epoch(stores: tuple[Store, Store]) -> None:
     one, other = stores
-    first = await take(one, "a")
+    first = await taken(one, "a")
     await one.write(lambda conn: conn.execute(table.update().values(cursor="uid:41")))
 
-    second = await take(other, "b", NOON + timedelta(seconds=15, microseconds=1))
+    second = await taken(other, "b", NOON + timedelta(seconds=15, microseconds=1))
 
     assert first is not None
     assert second is not None
     assert (second.holder, second.epoch, second.cursor) == ("b", first.epoch + 1, "uid:41")
     late = NOON + timedelta(seconds=16)
-    assert not await one.write(lambda conn: sources.renew(conn, first, 15, late))
-    assert await other.write(lambda conn: sources.renew(conn, second, 15, late))
+    assert await one.write(lambda conn: renew(conn, [first], 15, late)) == (set(), {"mail"})
+    assert await other.write(lambda conn: renew(conn, [second], 15, late)) == ({"mail"}, set())
 
 
 async def test_a_renewed_lease_runs_on(stores: tuple[Store, Store]) -> None:
     one, other = stores
-    lease = await take(one, "a")
+    lease = await taken(one, "a")
     assert lease is not None
 
-    assert await one.write(lambda conn: sources.renew(conn, lease, 15, NOON + timedelta(seconds=10)))
+    late = NOON + timedelta(seconds=10)
+    assert await one.write(lambda conn: renew(conn, [lease], 15, late)) == ({"mail"}, set())
 
-    assert await take(other, "b", NOON + timedelta(seconds=20)) is None
+    assert await taken(other, "b", NOON + timedelta(seconds=20)) is None
 
 
 async def test_a_released_lease_is_free_at_once(stores: tuple[Store, Store]) -> None:
     one, other = stores
-    lease = await take(one, "a")
+    lease = await taken(one, "a")
     assert lease is not None
 
-    await one.write(lambda conn: sources.release(conn, lease))
+    await one.write(lambda conn: release(conn, [lease]))
 
-    assert await take(other, "b") is not None
+    assert await taken(other, "b") is not None
 
 
 async def test_a_former_holder_releases_nothing(stores: tuple[Store, Store]) -> None:
     one, other = stores
-    first = await take(one, "a")
+    first = await taken(one, "a")
     assert first is not None
-    await take(other, "b", NOON + timedelta(minutes=1))
+    await taken(other, "b", NOON + timedelta(minutes=1))
 
-    await one.write(lambda conn: sources.release(conn, first))
+    await one.write(lambda conn: release(conn, [first]))
 
     assert (await row(one)).holder == "b"
 
 
 async def test_the_same_holder_takes_it_again_with_a_new_epoch(stores: tuple[Store, Store]) -> None:
-    first, again = await take(stores[0], "a"), await take(stores[0], "a")
+    first, again = await taken(stores[0], "a"), await taken(stores[0], "a")
 
     assert first is not None
     assert again is not None
@@ -111,13 +114,13 @@ async def test_the_same_holder_takes_it_again_with_a_new_epoch(stores: tuple[Sto
 
 async def test_a_former_holder_does_not_say_how_the_source_does(stores: tuple[Store, Store]) -> None:
     one, other = stores
-    first = await take(one, "a")
-    second = await take(other, "b", NOON + timedelta(minutes=1))
+    first = await taken(one, "a")
+    second = await taken(other, "b", NOON + timedelta(minutes=1))
     assert first is not None
     assert second is not None
 
-    await other.write(lambda conn: sources.state(conn, "mail", State.LISTENING, epoch=second.epoch))
-    await one.write(lambda conn: sources.state(conn, "mail", State.WAITING, "no route to host", epoch=first.epoch))
+    await other.write(lambda conn: say(conn, [Said("mail", State.LISTENING, epoch=second.epoch)]))
+    await one.write(lambda conn: say(conn, [Said("mail", State.WAITING, "no route to host", epoch=first.epoch)]))
 
     assert ((await row(one)).state, (await row(one)).cause) == ("listening", "")
 
@@ -125,16 +128,15 @@ async def test_a_former_holder_does_not_say_how_the_source_does(stores: tuple[St
 async def test_freshness_is_kept_with_its_time(stores: tuple[Store, Store]) -> None:
     one, _ = stores
 
-    await one.write(lambda conn: sources.measured(conn, "mail", Freshness(312, 120.5), NOON))
+    await one.write(lambda conn: measured(conn, [Measured("mail", Freshness(312, 120.5))], NOON))
 
     found = await row(one)
     assert (found.behind_messages, found.behind_seconds, found.measured_at) == (312, 120.5, NOON)
-    assert await one.read(lambda conn: sources.cursor(conn, "mail")) is None
 
 
 async def test_the_clock_is_aware_and_near_ours(stores: tuple[Store, Store]) -> None:
     before = datetime.now(UTC)
-    told = await stores[0].read(sources.clock)
+    told = await stores[0].read(clock)
 
     assert told.tzinfo is UTC
     assert abs(told - before) < timedelta(minutes=1)
