@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hub import config_values as values
 from hub import registry
 from hub.contracts import Adapter, Connector, Door, Loan, Misconfigured, Sender, Settings, Setup, Webhook
+from hub.grants import keys as token_keys
+from hub.grants.apps import App, OAuthTable
 from hub.references import Secrets, is_reference
 from hub.vocabulary import Agent
 
@@ -42,6 +44,7 @@ class HubTable(_Table):
     region: str = ""
     timezone: str = "UTC"
     languages: list[str] = list(values.LANGUAGES)
+    key: str = ""
 
 
 class PrivacyTable(_Table):
@@ -64,6 +67,8 @@ class SourceTable(_Table):
     provider: str
     ours: list[str] = []
     rings: list[str] = []
+    oauth: str = ""
+    account: str = ""
 
 
 class CrmTable(_Table):
@@ -73,9 +78,16 @@ class CrmTable(_Table):
 
 
 TABLES: Mapping[str, type[BaseModel]] = MappingProxyType(
-    {"hub": HubTable, "privacy": PrivacyTable, "agents": AgentTable, "sources": SourceTable, "crm": CrmTable}
+    {
+        "hub": HubTable,
+        "privacy": PrivacyTable,
+        "agents": AgentTable,
+        "sources": SourceTable,
+        "oauth": OAuthTable,
+        "crm": CrmTable,
+    }
 )
-"""The tables of the file. `agents`, `sources` and `crm` hold one such table for each name."""
+"""The tables of the file. `agents`, `sources`, `oauth` and `crm` hold one such table for each name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +123,17 @@ class Plugins:
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
     """A source: its addresses (*ours*, handles), whose screens it *rings* (agent ids), and its plug-in's *settings* as
-    they stand in the file, where secrets are still references. `Config.plugins` builds the plug-ins it *offers*."""
+    they stand in the file, where secrets are still references. *oauth* is the app that asks for permission to read it,
+    "" where a password does, and *account* whoever gives it where that is another than the mailbox itself.
+    `Config.plugins` builds the plug-ins it *offers*."""
 
     name: str
     provider: str
     ours: tuple[str, ...]
     rings: tuple[str, ...]
     settings: Mapping[str, Any]
+    oauth: str
+    account: str
     offers: registry.Provider = field(repr=False)
     typed: Mapping[type[Settings], Settings] = field(repr=False)
 
@@ -153,6 +169,8 @@ class Config:
     languages: tuple[str, ...]
     sources: Mapping[str, SourceConfig]
     agents: Mapping[str, Agent]
+    oauth: Mapping[str, App]
+    keys: tuple[bytes, ...] = field(repr=False)
     crm: Mapping[str, CrmConfig]
     privacy: Privacy
     problems: tuple[Problem, ...]
@@ -277,6 +295,8 @@ class _Reader:
             languages=self.all("hub.languages", hub.languages or ["en"], values.language),
             sources=MappingProxyType(sources),
             agents=MappingProxyType(agents),
+            oauth=MappingProxyType(self.oauth()),
+            keys=self.keys(hub.key),
             crm=MappingProxyType(self.crm()),
             privacy=self.privacy(),
             problems=tuple(self.problems),
@@ -338,9 +358,43 @@ class _Reader:
             self.wrong(f"{path}.provider", str(error))
             return None
         typed = self.settings(path, offers.settings, own, [*SourceTable.model_fields], source=name)
+        if frame.oauth and frame.oauth not in (apps := self.section("oauth")):
+            guess = registry.nearest(frame.oauth, apps)
+            cure = f'Did you mean "{guess}"?' if guess else f"Add [oauth.{frame.oauth}]."
+            self.wrong(f"{path}.oauth", f'there is no OAuth app "{frame.oauth}". {cure}', source=name)
         return SourceConfig(
-            name, frame.provider, ours, tuple(frame.rings), MappingProxyType(own), offers, MappingProxyType(typed)
+            name=name,
+            provider=frame.provider,
+            ours=ours,
+            rings=tuple(frame.rings),
+            settings=MappingProxyType(own),
+            oauth=frame.oauth,
+            account=frame.account,
+            offers=offers,
+            typed=MappingProxyType(typed),
         )
+
+    def oauth(self) -> dict[str, App]:
+        """The apps at OAuth providers."""
+        apps = {}
+        for name, table in self.tables("oauth"):
+            typed = self.settings(f"oauth.{values.quoted(name)}", (OAuthTable,), table, []).get(OAuthTable)
+            if isinstance(typed, OAuthTable):
+                apps[name] = App.of(name, typed)
+        return apps
+
+    def keys(self, reference: str) -> tuple[bytes, ...]:
+        """The keys behind *reference*, with which tokens are encrypted; none where there is no reference."""
+        if not reference:
+            return ()
+        secrets = Secrets(self.folder, self.environ)
+        text = secrets.secret(reference, "hub.key")
+        for where, message in secrets.problems:
+            self.wrong(where, message)
+        if text is None:
+            return ()
+        self.secrets.update(text.replace(",", " ").split())
+        return self.value("hub.key", (), token_keys.read, text)
 
     def crm(self) -> dict[str, CrmConfig]:
         """The outside CRMs."""

@@ -71,10 +71,10 @@ class Settings(BaseModel):
 class Loan(Protocol):
     """What the running hub lends the plug-ins of one source of what only it may keep."""
 
-    async def access_token(self) -> str:
-        """The OAuth access token that somebody connected the source with, good for some minutes at least.
-        Raises `Rejected` where there is none or the permission has ended, `Unavailable` where it cannot be renewed
-        now."""
+    async def access_token(self, refused: str | None = None) -> str:
+        """The OAuth access token that somebody connected the source with, good for a minute at least; another than
+        *refused*, which the provider has just not taken. Raises `Rejected` where there is none or the permission has
+        ended, `Unavailable` where it cannot be renewed now, `Misconfigured` where the hub cannot keep any."""
 
     async def rebind(self, place: str, sightings: Sequence[Sighting]) -> frozenset[str]:
         """The folder *place* numbers its mails anew: the copies that the hub knows in it, by Message-ID, size and date,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hub import copies
 
 if TYPE_CHECKING:
-    from hub.grants import Grants
+    from hub.grants.keeper import Grants
     from hub.store import Store
     from hub.vocabulary import Sighting
 
@@ -21,9 +21,10 @@ class SourceLoan:
         self._store = store
         self._grants = grants
 
-    async def access_token(self) -> str:
-        """A fresh access token. Raises `Rejected` where nobody connected the source or the permission has ended."""
-        return await self._grants.access_token(self._source)
+    async def access_token(self, refused: str | None = None) -> str:
+        """A fresh access token, another than the *refused* one. Raises `Rejected` where nobody connected the source or
+        the permission has ended."""
+        return await self._grants.access_token(self._source, refused)
 
     async def rebind(self, place: str, sightings: Sequence[Sighting]) -> frozenset[str]:
         """Give the known copies in *place* their new ids, and answer the ids that are not known."""

@@ -22,6 +22,9 @@ OURS = ("hub", "connectors", "webhooks", "adapters")
 SHORTEST_SECRET = 6
 """Shorter secrets would blot out ordinary words."""
 
+REMEMBERED_SECRETS = 4
+"""Of secrets that change, so many are left out for each owner: a token and its predecessor, each with a companion."""
+
 _HERE = Path(__file__).parent.parent
 
 
@@ -35,7 +38,20 @@ class OneLine(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        self._secrets = sorted((secret for secret in secrets if len(secret) >= SHORTEST_SECRET), key=len, reverse=True)
+        self._by_owner = {"": tuple(secrets)}
+        self._secrets = self._sorted()
+
+    def hide(self, owner: str, secrets: Iterable[str]) -> None:
+        """Leave these out, too, for *owner*, and what it had just before."""
+        known = tuple(secrets)
+        before = self._by_owner.get(owner, ())
+        if known != before[: len(known)]:
+            self._by_owner[owner] = (*known, *before)[:REMEMBERED_SECRETS]
+            self._secrets = self._sorted()
+
+    def _sorted(self) -> list[str]:
+        known = {secret for some in self._by_owner.values() for secret in some if len(secret) >= SHORTEST_SECRET}
+        return sorted(known, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         """`time=… level=… logger=… message="…"`, and for an error what it was and where."""
@@ -75,6 +91,14 @@ def begin(secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
     root.setLevel(logging.WARNING)
     for name in OURS:
         logging.getLogger(name).setLevel(logging.INFO)
+
+
+def hide(owner: str, secrets: Iterable[str]) -> None:
+    """Blot *secrets* out from now on wherever they turn up: tokens, which the config does not know. *owner* is whose
+    they are; what it had long before is forgotten."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, OneLine):
+            handler.formatter.hide(owner, secrets)
 
 
 def forgotten_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

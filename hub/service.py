@@ -11,8 +11,10 @@ from hub.batch import Books
 from hub.config import Config
 from hub.contracts import Misconfigured, Webhook
 from hub.crm.directory import Directory
+from hub.grants.keeper import Grants
 from hub.ingest import Ingest
 from hub.live import Live, RedisLive
+from hub.loans import SourceLoan
 from hub.mailroom import Mailroom
 from hub.metrics import Metrics
 from hub.ours import Line, Ours
@@ -39,6 +41,11 @@ class Service:
     metrics: Metrics
     directory: Directory
     outbox: Outbox
+    grants: Grants
+
+    def lend(self, source: str) -> SourceLoan:
+        """What the plug-ins of *source* may have of what only a running hub keeps."""
+        return SourceLoan(source, self.store, self.grants)
 
     @classmethod
     @asynccontextmanager
@@ -60,7 +67,9 @@ class Service:
             directory = Directory(store, live, config.region, ours.handles, config.crm)
             adapters, problems = config.adapters()
             outbox = Outbox(store, adapters, config.public_url, problems)
-            yield cls(config, store, live, ours, ingest, pops, metrics, directory, outbox)
+            grants = Grants(store, config)
+            stack.push_async_callback(grants.close)
+            yield cls(config, store, live, ours, ingest, pops, metrics, directory, outbox, grants)
 
 
 def ours_of(config: Config) -> Ours:

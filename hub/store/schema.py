@@ -418,6 +418,7 @@ letters = Table(
     Column("sent_at", Instant),
     Column("filed_at", Instant),
     Index(None, "state", "due_at"),
+    Index(None, "filed_at", "state", "due_at"),
 )
 
 # What became of a letter at each of its recipients. state: queued | sent | delivered | delayed | bounced | refused |
@@ -472,6 +473,14 @@ canned_uses = Table(
     Column("words", Document, nullable=False),
     Column("used_at", Instant, nullable=False),
     Index(None, "used_at"),
+)
+
+# What the hubs on this store sign with among themselves, by purpose.
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
 )
 
 # What stands under an agent's mails, for one source or ("") for all.
@@ -593,7 +602,8 @@ canaries = Table(
     _text("cause"),
 )
 
-# What somebody permitted us at an OAuth provider for a source. The two tokens are encrypted (hub.grants).
+# What somebody permitted us at an OAuth provider for a source. The two tokens are encrypted (hub.grants). ends_at: the
+# provider said when the permission ends. claimed_until: a hub is renewing it, and nobody else may try meanwhile.
 grants = Table(
     "grants",
     metadata,
@@ -605,6 +615,8 @@ grants = Table(
     Column("expires_at", Instant, nullable=False),
     Column("granted_at", Instant, nullable=False),
     Column("renewed_at", Instant, nullable=False),
+    Column("ends_at", Instant),
+    Column("claimed_until", Instant),
     _text("cause"),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 import re
 import tomllib
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,8 @@ def examples(tmp_path: Path) -> Config:
     """The config with every example in force, and the secrets it names set."""
     path = tmp_path / "config.toml"
     path.write_text(with_examples())
-    return load(path, {name: f"{name.lower()}-7f3a" for name in REFERENCE.findall(with_examples())})
+    secrets = {name: f"{name.lower()}-7f3a" for name in REFERENCE.findall(with_examples())}
+    return load(path, secrets | {"HUB_KEY": b64encode(bytes(32)).decode()})
 
 
 def test_every_example_works(examples: Config) -> None:
@@ -75,6 +77,7 @@ def test_every_key_of_the_frame_is_documented() -> None:
         "privacy": set(document["privacy"]),
         "agents": {key for agent in document["agents"].values() for key in agent},
         "sources": {key for source in document["sources"].values() for key in source},
+        "oauth": {key for app in document["oauth"].values() for key in app},
         "crm": {"adapter"} if "`adapter`" in SHIPPED.read_text("utf-8") else set(),
     }
 

@@ -93,6 +93,8 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("granted_at", sa.BigInteger(), nullable=False),
         sa.Column("renewed_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=True),
+        sa.Column("claimed_until", sa.BigInteger(), nullable=True),
         sa.Column("cause", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_grants")),
     )
@@ -141,6 +143,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_letters_conversation_id"), "letters", ["conversation_id"], unique=False)
     op.create_index(op.f("ix_letters_state_due_at"), "letters", ["state", "due_at"], unique=False)
+    op.create_index(
+        op.f("ix_letters_filed_at_state_due_at"), "letters", ["filed_at", "state", "due_at"], unique=False
+    )
     op.create_table(
         "merged_conversations",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -156,6 +161,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("note_id", "agent", name=op.f("pk_note_mentions")),
     )
     op.create_index(op.f("ix_note_mentions_agent_seen_at"), "note_mentions", ["agent", "seen_at"], unique=False)
+    op.create_table(
+        "keys",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_keys")),
+    )
     op.create_table(
         "signatures",
         sa.Column("agent", sa.Text(), nullable=False),

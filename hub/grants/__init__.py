@@ -1,0 +1,1 @@
+"""What somebody permitted the hub at an OAuth provider, kept encrypted and renewed in time."""
