@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -21,6 +21,7 @@ from hub import registry
 from hub.contracts import Adapter, Connector, Door, Loan, Misconfigured, Sender, Settings, Setup, Webhook
 from hub.grants import keys as token_keys
 from hub.grants.apps import App, OAuthTable
+from hub.privacy.mail_rules import Internal
 from hub.references import Secrets, is_reference
 from hub.vocabulary import Agent
 
@@ -51,6 +52,10 @@ class PrivacyTable(_Table):
     """`[privacy]`: what is never recorded."""
 
     never_log: list[str] = []
+    internal: Literal["record", "metadata", "skip"] = "record"
+    domains: list[str] = []
+    skip_folders: list[str] = []
+    skip_headers: list[str] = ["Sensitivity: Private", "Sensitivity: Personal"]
 
 
 class AgentTable(_Table):
@@ -150,9 +155,14 @@ class CrmConfig:
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """Handles (`mailto:…`, `tel:…`) and mail domains (`example.org`) of which nothing is ever recorded."""
+    """What is kept of mail: see `hub.privacy.mail_rules`. *never_log* are handles (`mailto:…`, `tel:…`) and mail domains
+    (`example.org`) of which nothing is ever recorded, on any channel."""
 
     never_log: tuple[str, ...] = ()
+    internal: Internal = Internal.RECORD
+    domains: tuple[str, ...] = ()
+    skip_folders: tuple[str, ...] = ()
+    skip_headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,7 +429,17 @@ class _Reader:
         """What is never recorded."""
         table = self.checked("privacy", PrivacyTable, self.section("privacy")) or PrivacyTable()
         rules = self.all("privacy.never_log", table.never_log, lambda text: values.handle_or_domain(text, self.region))
-        return Privacy(rules)
+        return Privacy(
+            rules,
+            Internal(table.internal),
+            self.all("privacy.domains", table.domains, values.domain),
+            tuple(name.casefold().rstrip("/.") for name in table.skip_folders),
+            tuple(
+                header
+                for place, text in enumerate(table.skip_headers)
+                if all(header := self.value(f"privacy.skip_headers[{place}]", ("", ""), values.header, text))
+            ),
+        )
 
     def settings(
         self, path: str, models: tuple[type[Settings], ...], own: dict[str, Any], common: list[str], source: str = ""

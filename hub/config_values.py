@@ -124,6 +124,22 @@ def handle_or_domain(text: str, region: str) -> str:
         ) from None
 
 
+def domain(text: str) -> str:
+    """A mail domain in its A-label form: `example.org`."""
+    found = None if "@" in text else handles.mail(f"x@{text}")
+    if found is None:
+        raise ValueError(f'"{text}" is no mail domain. Write it as "example.org".')
+    return found.rpartition("@")[2]
+
+
+def header(text: str) -> tuple[str, str]:
+    """A header field with its value, `Sensitivity: Private`, both in lower case."""
+    name, colon, value = (part.strip().lower() for part in text.partition(":"))
+    if not (name and colon and value) or any(not 32 < ord(sign) < 127 for sign in name):
+        raise ValueError(f'"{text}" is no header field. Write it as "Sensitivity: Private".')
+    return name, value
+
+
 def quoted(key: str) -> str:
     """*key* as it stands in a TOML path."""
     return key if _BARE_KEY.fullmatch(key) else f'"{key}"'

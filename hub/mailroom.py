@@ -25,7 +25,7 @@ from hub.formats import handles, mail
 from hub.formats.digest import digest
 from hub.formats.quotes import new_text
 from hub.formats.search import terms
-from hub.privacy.never_log import NeverLog
+from hub.privacy.mail_rules import MailRules
 from hub.vocabulary import Channel, Event, Level, Message, Participant, RawMail, Role, Unreadable
 
 VERSION = 1
@@ -48,19 +48,19 @@ class Opened:
     blob: str
 
 
-def understand(source: str, letter: RawMail, never: NeverLog) -> Opened | Unreadable:
-    """What *letter* says, as far as its copy's level allows. Pure."""
+def understand(source: str, letter: RawMail, rules: MailRules) -> Opened | Unreadable:
+    """What *letter* says, as far as *rules* and its copy's level allow. Pure."""
     blob = digest(letter.raw)
     try:
         parsed = mail.parse(letter.raw)
     except mail.Unreadable as error:
-        if never.covers(_addresses(letter.raw)):
+        if rules.never.covers(_addresses(letter.raw)) or rules.place(letter.copy).level is None:
             return Opened(None, blob)
         return Unreadable(letter.raw, str(error), letter.received_at)
     people = _participants(parsed)
-    if never.covers(participant.handle for participant in people):
+    level = rules.decide((person.handle for person in people), letter.copy, parsed.headers).level
+    if level is None:
         return Opened(None, blob)
-    level = letter.copy.level
     sent_at = parsed.date if _plausible(parsed.date, letter.received_at) else None
     facts = Message(
         participants=people,
@@ -74,7 +74,7 @@ def understand(source: str, letter: RawMail, never: NeverLog) -> Opened | Unread
         automatic=parsed.automatic,
         derived_by=VERSION,
     )
-    copy = replace(letter.copy, size=len(letter.raw), received_at=letter.received_at)
+    copy = replace(letter.copy, level=level, size=len(letter.raw), received_at=letter.received_at)
     event = Event(
         key=f"mail:{parsed.message_id}" if parsed.message_id else content_key(facts, blob),
         id=f"{source}/{copy.place}/{copy.provider_id or blob}",
@@ -130,13 +130,13 @@ def _addresses(raw: bytes) -> set[str]:
     return {handle for handle in found if handle}
 
 
-_never = NeverLog()
+_rules = MailRules()
 
 
-def _begin(never: NeverLog) -> None:
-    """In a new worker: it leaves Ctrl-C to the hub, yields to it, ends with it, and knows whom never to record."""
-    global _never
-    _never = never
+def _begin(rules: MailRules) -> None:
+    """In a new worker: it leaves Ctrl-C to the hub, yields to it, ends with it, and knows what never to record."""
+    global _rules
+    _rules = rules
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.nice(5)
@@ -152,14 +152,14 @@ def _end_with_hub() -> None:
 
 
 def _understand_all(source: str, letters: Sequence[RawMail]) -> list[Opened | Unreadable]:
-    return [understand(source, letter, _never) for letter in letters]
+    return [understand(source, letter, _rules) for letter in letters]
 
 
 class Mailroom:
     """Opens mails in *workers* processes, which start with the first mail. An async context manager."""
 
-    def __init__(self, never: NeverLog, workers: int | None = None) -> None:
-        self._never = never
+    def __init__(self, rules: MailRules, workers: int | None = None) -> None:
+        self._rules = rules
         self._workers = workers or max(1, min(4, (os.cpu_count() or 2) - 1))
         self._pool: ProcessPoolExecutor | None = None
 
@@ -205,7 +205,7 @@ class Mailroom:
 
     def _start(self) -> ProcessPoolExecutor:
         self._pool = ProcessPoolExecutor(
-            self._workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(self._never,)
+            self._workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(self._rules,)
         )
         return self._pool
 

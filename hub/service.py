@@ -20,6 +20,7 @@ from hub.metrics import Metrics
 from hub.ours import Line, Ours
 from hub.outbox import Outbox
 from hub.pops import Pops
+from hub.privacy.mail_rules import MailRules
 from hub.privacy.never_log import NeverLog
 from hub.store import Store
 from hub.unrecorded import Unrecorded
@@ -56,7 +57,7 @@ class Service:
             live = await stack.enter_async_context(RedisLive(config.redis) if config.redis else Live())
             ours = ours_of(config)
             never = NeverLog(config.privacy.never_log)
-            mailroom = await stack.enter_async_context(Mailroom(never))
+            mailroom = await stack.enter_async_context(Mailroom(mail_rules(config)))
             unrecorded = Unrecorded(live, ours, store.ids)
             metrics = Metrics()
             books = Books(ours, store.ids, store.blobs, tuple(config.crm))
@@ -70,6 +71,19 @@ class Service:
             grants = Grants(store, config)
             stack.push_async_callback(grants.close)
             yield cls(config, store, live, ours, ingest, pops, metrics, directory, outbox, grants)
+
+
+def mail_rules(config: Config) -> MailRules:
+    """What *config* says may be kept of mail."""
+    privacy = config.privacy
+    return MailRules(
+        NeverLog(privacy.never_log),
+        privacy.internal,
+        ours_of(config).handles,
+        frozenset(privacy.domains),
+        frozenset(privacy.skip_folders),
+        frozenset(privacy.skip_headers),
+    )
 
 
 def ours_of(config: Config) -> Ours:

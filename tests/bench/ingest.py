@@ -27,6 +27,7 @@ from hub.mailroom import Mailroom, Opened, understand
 from hub.match import match
 from hub.metrics import Metrics
 from hub.ours import Line, Ours
+from hub.privacy.mail_rules import MailRules
 from hub.privacy.never_log import NeverLog
 from hub.record import record
 from hub.store import Store
@@ -68,7 +69,7 @@ def _arrivals(corpus: list[RawMail]) -> Iterator[list[RawMail]]:
 
 async def _ours(url: str, corpus: list[RawMail]) -> float:
     never, live = NeverLog(), Live()
-    async with Store.open(url) as store, Mailroom(never) as mailroom:
+    async with Store.open(url) as store, Mailroom(MailRules(never)) as mailroom:
         await add_contacts(store, CONTACTS, "mailto:p{}@customer.example")
         books = Books(OURS, store.ids, store.blobs)
         ingest = Ingest(
@@ -92,12 +93,11 @@ async def _ours(url: str, corpus: list[RawMail]) -> float:
 
 async def _stages(url: str, corpus: list[RawMail]) -> dict[str, float]:
     """Seconds per stage for *corpus*, each alone in one thread."""
-    never = NeverLog()
     async with Store.open(url) as store:
         await add_contacts(store, CONTACTS, "mailto:p{}@customer.example")
         books = Books(OURS, store.ids, store.blobs)
         began = time.perf_counter()
-        opened = [understand("mail", letter, never) for letter in corpus]
+        opened = [understand("mail", letter, MailRules()) for letter in corpus]
         parsing = time.perf_counter() - began
         entries = [
             Entry(each.event, False, each.blob, 0)

@@ -19,6 +19,7 @@ from hub.mailroom import Mailroom
 from hub.metrics import Metrics
 from hub.ours import Line, Ours
 from hub.pops import Pops
+from hub.privacy.mail_rules import MailRules
 from hub.privacy.never_log import NeverLog
 from hub.store import Store
 from hub.store.schema import contacts, identities
@@ -81,7 +82,7 @@ async def open_core(store: Store, ours: Ours = OURS, never: NeverLog = NEVER) ->
     """A core on *store*."""
     live = Live()
     unrecorded = Unrecorded(live, ours, store.ids)
-    async with live, Mailroom(never, workers=1) as mailroom:
+    async with live, Mailroom(MailRules(never), workers=1) as mailroom:
         books = Books(ours, store.ids, store.blobs, ("crm",))
         ingest = Ingest(store, live, mailroom, books, never, unrecorded, Metrics(), lambda source: None)
         yield Core(store, live, ingest, Pops(store, live, unrecorded), mailroom)
