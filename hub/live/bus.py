@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +25,7 @@ class SlowReader(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LiveEvent:
-    """A hint for screens: `pop`, `pop-withdrawn`, `ringing`, `activity` or `alert`.
+    """A hint for screens: `pop`, `pop-withdrawn`, `ringing`, `activity`, `presence` or `alert`.
 
     *agent* is the only agent it is for; "" is everyone. *data* must hold ids only where *agent* is "": each reader
     fetches what she may see.
@@ -99,6 +99,7 @@ class Live:
         self._number = time.time_ns() // 1000
         self._activity: dict[str, set[str]] = {}
         self._flush: asyncio.Task[None] | None = None
+        self._hearers: dict[str, Callable[[LiveEvent], None]] = {}
 
     async def __aenter__(self) -> Live:
         return self
@@ -133,6 +134,10 @@ class Live:
                 await asyncio.sleep(0)
             yield subscription
 
+    def hear(self, kind: str, hearer: Callable[[LiveEvent], None]) -> None:
+        """Events of type *kind* are not for screens: of this hub and of the others, they go to *hearer*."""
+        self._hearers[kind] = hearer
+
     def agents(self) -> list[str]:
         """The agents with a screen connected to this process."""
         return [agent for agent in self._by_agent if agent]
@@ -155,6 +160,9 @@ class Live:
             for subscription in self.subscriptions():
                 if subscription.session == event.data["session"]:
                     subscription.end()
+            return
+        if event.type in self._hearers:
+            self._hearers[event.type](event)
             return
         self._number += 1
         frame = event.frame(self._number)
