@@ -82,9 +82,12 @@ def decode(data: bytes, label: str = "", hint: str = "") -> str:
         if codec != "utf-8" and _SINGLE_BYTE.fullmatch(codec) and is_utf8(data):
             break
         try:
-            return clean(data.decode(codec))
+            text = data.decode(codec)
         except UnicodeError:
             continue
+        if codec == "utf-8":  # its surrogates are errors
+            return text.replace("\x00", "")
+        return clean(text)
     if is_utf8(data):
         return clean(data.decode("utf-8"))
     codec = _codec(label)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 from functools import lru_cache
+from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from hub.formats import charsets
@@ -26,10 +27,13 @@ class Address:
 
 # Lengths are bounded, here and below, so that no header can be made to take long.
 _LONGEST = 16_384
+# What is remembered of earlier mails is small.
+_LONGEST_TO_REMEMBER = 4_096
 _WORD = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?(.{0,2000}?)\?=", re.DOTALL)
 _FOLD = re.compile(r"\n[ \t]+")
 _FOLD_AFTER_BLANK = re.compile(r"[ \t\r]{0,100}\n[ \t]+")
 _FOLDED_WORD = re.compile(r"=\?[^?\s]+\?[bBqQ]\?[^?\r\n]*(?:\r?\n[ \t][^?\r\n]*)+\?=")
+_CUT_WORD = re.compile(r"\?[bBqQ]\?[^?\r\n]*[\r\n]")
 _INNER_FOLD = re.compile(r"\r?\n[ \t]+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -37,16 +41,17 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 def unfold(block: str) -> str:
     """A header with each field on one line (RFC 5322 section 2.2.3), `\\n` between them. A fold inside an encoded word,
     which RFC 2047 forbids, leaves nothing behind."""
-    if "=?" in block:
+    if "=?" in block and _CUT_WORD.search(block):
         block = _FOLDED_WORD.sub(lambda word: _INNER_FOLD.sub("", word[0]), block)
-    block = block.replace("\r\n", "\n")
+    if "\r" in block:
+        block = block.replace("\r\n", "\n")
     return (_FOLD_AFTER_BLANK if " \n" in block else _FOLD).sub(" ", block)
 
 
 def text(value: str) -> str:
     """An unfolded value with its encoded words read."""
     if "=?" in value:
-        value = decode_words(value)
+        value = (decode_words if len(value) <= _LONGEST_TO_REMEMBER else decode_words.__wrapped__)(value)
     return value if value.isprintable() else charsets.clean(_CONTROLS.sub("", value.replace("\n", " ")))
 
 
@@ -102,13 +107,17 @@ _BACKSLASHED = re.compile(r"\\(.)")
 _COMMENT = re.compile(r"\([^()]*\)")
 
 
-@lru_cache(maxsize=2_048)
 def parameters(value: str) -> tuple[str, Mapping[str, str]]:
     """`text/plain; charset=utf-8` as ("text/plain", {"charset": "utf-8"}), names in lower case.
 
     Reads RFC 2231 (continuations, charsets) and the encoded words that mail programs write here in spite of RFC 2047.
     """
-    head, semicolon, rest = value[:4096].partition(";")
+    return _parameters(value[:_LONGEST_TO_REMEMBER])
+
+
+@lru_cache(maxsize=2_048)
+def _parameters(value: str) -> tuple[str, Mapping[str, str]]:
+    head, semicolon, rest = value.partition(";")
     if not semicolon and "=" in head:
         head, _, rest = head.strip().partition(" ")
     head = _COMMENT.sub("", head).strip(" \t\"'").lower()
@@ -158,13 +167,21 @@ _LEXEME = re.compile(r'"(?:[^"\\]|\\.)*"?|\((?:[^()\\]|\\.)*|<|>|[,;:]|\)|\\.|\s
 _BLANKS = re.compile(r"[ \t]+")
 _ROUTE = re.compile(r"^@[^:]*:")
 _AROUND_AT = re.compile(r"\s*([@.])\s*")
-_NOT_GROUPS = frozenset(("mailto", "smtp"))
+MOST_ADDRESSES = 10_000
+_LONGEST_NAME = 1_000
+
+
+def addresses(value: str) -> tuple[Address, ...]:
+    """The mailboxes of an unfolded address header, groups flattened, in order; entries without any content are left
+    out. An encoded word is a name, never an address, whatever it spells. Never raises. At most one more than
+    `MOST_ADDRESSES`."""
+    if len(value) <= _LONGEST_TO_REMEMBER:
+        return _addresses(value)
+    return _addresses.__wrapped__(value)
 
 
 @lru_cache(maxsize=16_384)
-def addresses(value: str) -> tuple[Address, ...]:
-    """The mailboxes of an unfolded address header, groups flattened, in order; entries without any content are left
-    out. An encoded word is a name, never an address, whatever it spells. Never raises."""
+def _addresses(value: str) -> tuple[Address, ...]:
     if "  " in value or "\t" in value:
         value = _BLANKS.sub(" ", value)
     simple = _ONE.fullmatch(value)
@@ -173,7 +190,7 @@ def addresses(value: str) -> tuple[Address, ...]:
     bare = _BARE.fullmatch(value)
     if bare:
         return (Address("", bare[1]),)
-    return tuple(_mailboxes(value))
+    return tuple(islice(_mailboxes(value), MOST_ADDRESSES + 1))
 
 
 def _mailboxes(value: str) -> Iterator[Address]:
@@ -273,7 +290,7 @@ def _addr_spec(content: str) -> str:
 
 def _name(pieces: list[str]) -> str:
     joined = "".join(_BACKSLASHED.sub(r"\1", piece.strip('"')) if piece.startswith('"') else piece for piece in pieces)
-    joined = " ".join(text(joined).split())
+    joined = " ".join(text(joined[:_LONGEST]).split())[:_LONGEST_NAME]
     if len(joined) > 1 and joined[0] == joined[-1] == "'":
         joined = joined[1:-1].strip()
     return joined
@@ -282,24 +299,31 @@ def _name(pieces: list[str]) -> str:
 # --- message ids ------------------------------------------------------------------------------------------------
 
 _ID = re.compile(r"<([^<>]+)>")
+# No line of a mail is longer (RFC 5322 section 2.1.1), and no store indexes what is.
+_LONGEST_ID = 998
+MOST_IDS = 500
 _BETWEEN_IDS = re.compile(r"[\s<>,;()\"]+")
 
 
 def message_id(value: str) -> str:
     """The id in a Message-ID header as it stands there; angle brackets are put around it where they are missing."""
     for found in _ID.findall(value):
-        if not found.isspace():
+        if not found.isspace() and len(found) <= _LONGEST_ID:
             return f"<{''.join(found.split())}>"
-    bare = value.strip("<> \t").split()
-    return f"<{bare[0]}>" if bare else ""
+    bare = value[:_LONGEST].strip("<> \t").split()
+    return f"<{bare[0]}>" if bare and len(bare[0]) <= _LONGEST_ID else ""
 
 
 def message_ids(value: str) -> tuple[str, ...]:
-    """The ids in In-Reply-To or References, in order, each once. Words around them (RFC 822) are passed over."""
+    """The ids in In-Reply-To or References, in order, each once. Words around them (RFC 822) are passed over. Of more
+    than `MOST_IDS` the first, which began the thread, and the latest."""
     found = [f"<{''.join(each.split())}>" for each in _ID.findall(value) if not each.isspace()]
     if not found:
         found = [f"<{each}>" for each in _BETWEEN_IDS.split(value) if "@" in each.strip("@")]
-    return tuple(dict.fromkeys(found))
+    if len(value) > _LONGEST_ID:
+        found = [each for each in found if len(each) <= _LONGEST_ID + 2]
+    ids = tuple(dict.fromkeys(found))
+    return ids if len(ids) <= MOST_IDS else (ids[0], *ids[1 - MOST_IDS :])
 
 
 # --- dates ------------------------------------------------------------------------------------------------------

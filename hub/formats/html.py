@@ -6,11 +6,13 @@ import html as entities
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
+from urllib.parse import unquote
 
 import nh3
 from selectolax.lexbor import LexborHTMLParser
 
-SANITISER_VERSION = 1
+SANITISER_VERSION = 2
 """Goes up whenever `sanitise` lets through something else: what was stored under a lower one is made again."""
 
 
@@ -83,8 +85,9 @@ def sanitise(html: str, cid: Callable[[str], str | None]) -> Sanitised:
 
     *cid* answers where the part with that Content-ID is served, or None where the mail has no such part. Scripts,
     forms, frames, SVG, style sheets and event handlers go; links open in a new tab without an opener; images load
-    only from *cid* and from `data:`.
+    only from *cid*, which is asked for other addresses too (Content-Location, RFC 2557), and from `data:`.
     """
+    html = tamed(html)
     if _too_deep(html):
         return Sanitised(_as_preformatted(to_text(html)), 0, SANITISER_VERSION)
     blocked = 0
@@ -101,12 +104,14 @@ def sanitise(html: str, cid: Callable[[str], str | None]) -> Sanitised:
             return value
         source = value.strip()
         if source[:4].lower() == "cid:":
-            shown = cid(source[4:].strip("<> "))
+            shown = cid(source[4:].strip("<> ")) or cid(unquote(source[4:]).strip("<> "))
             return None if shown is None else _SHOWN + shown
         if _PICTURE.fullmatch(source):
             return source
         if not source:
             return None
+        if (shown := cid(source)) is not None:
+            return _SHOWN + shown
         blocked += tag == "img"
         return _BLOCKED + source
 
@@ -133,6 +138,74 @@ def _without_functions(style: str) -> str | None:
 
 def _as_preformatted(text: str) -> str:
     return f'<div style="white-space:pre-wrap">{entities.escape(text)}</div>'
+
+
+# --- size -------------------------------------------------------------------------------------------------------
+
+_LARGE = 64_000
+_LONGEST = 1_000_000
+_MOST_TAGS = 100_000
+_MOST_ATTRIBUTES = 100
+_OPENED = re.compile(
+    r"""<(/?)([a-zA-Z][\w:-]*+)((?:[\s/]++|[^\s/>="'<]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'<]*+))?+)*+)>"""
+)
+_ATTRIBUTE = re.compile(r"""([a-zA-Z_][\w:.-]*+)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>"'<]*+)))?+""")
+_RAW_ENDS = {
+    name: re.compile(rf"</{name}[\s/>]", re.IGNORECASE)
+    for name in _words("script style title textarea xmp iframe noembed noframes noscript plaintext")
+}
+_IN_VALUE = str.maketrans({'"': "&quot;", "<": "&lt;", ">": "&gt;"})
+
+
+def tamed(html: str) -> str:
+    """A large page written anew, so that no parser takes long over it and all read the same: well-formed tags of at
+    most a hundred attributes, nothing that is never shown, at most 100,000 tags and a million characters outside them.
+    A page of an ordinary size comes back as it is."""
+    if len(html) < _LARGE:
+        return html
+    out: list[str] = []
+    at = tags = length = 0
+    while length < _LONGEST:
+        if tags == _MOST_TAGS:
+            rest = _ANY_TAG.sub(" ", html[at : at + _LONGEST - length])
+            out.append(rest.replace("<", "&lt;"))
+            break
+        begin = html.find("<", at)
+        text = html[at : begin if begin != -1 else len(html)][: _LONGEST - length]
+        out.append(text)
+        length += len(text)
+        if begin == -1:
+            break
+        tags += 1
+        if html.startswith(("<!", "<?"), begin):
+            end = html.find("-->", begin) + 3 if html.startswith("<!--", begin) else html.find(">", begin) + 1
+            if end <= begin:
+                break
+            at = end
+            continue
+        tag = _OPENED.match(html, begin)
+        if tag is None:
+            out.append("&lt;")
+            at = begin + 1
+            continue
+        at = tag.end()
+        name = tag[2].lower()
+        if name in _RAW_ENDS:
+            over = None if tag[1] else _RAW_ENDS[name].search(html, at)
+            if over is None and not tag[1]:
+                break
+            at = over.start() if over else at
+            continue
+        out.append(f"<{tag[1]}{name}{_attributes(tag[3]) if tag[3] and not tag[1] else ''}>")
+    return "".join(out)
+
+
+def _attributes(written: str) -> str:
+    found: dict[str, str] = {}
+    for attribute in islice(_ATTRIBUTE.finditer(written), _MOST_ATTRIBUTES):
+        value = attribute[2] or attribute[3] or attribute[4] or ""
+        found.setdefault(attribute[1].lower(), value.translate(_IN_VALUE))
+    return "".join(f' {name}="{value}"' for name, value in found.items())
 
 
 # --- depth ------------------------------------------------------------------------------------------------------
@@ -198,7 +271,7 @@ _DEEPEST_QUOTE = 20
 def to_text(html: str) -> str:
     """What a reader of *html* sees, as plain text: a line for each block, a blank line between paragraphs, `- ` before
     list items, `> ` before quoted lines. A link is its text. Hidden elements are left out."""
-    html = _OURS.sub("", html)
+    html = tamed(_OURS.sub("", html))
     if "<pre" in html or "<PRE" in html:
         html = _PREFORMATTED.sub(lambda match: match[1] + match[2].replace("\r", "").replace("\n", _KEPT), html)
     marked = _TAG.sub(lambda tag: _MARKED.get(tag[0].lower(), tag[0]), html)

@@ -85,10 +85,9 @@ def parse(raw: bytes) -> Mail:
     raw, root = _read(raw)
     chosen = _choose(root)
     fields = root.fields
-    first: dict[str, str] = {}
-    for name, value in fields:
-        if not first.get(name):
-            first[name] = value
+    first = dict(reversed(fields))
+    if "" in first.values():
+        first = dict(reversed([field for field in fields if field[1]]))
     look_up = first.get
     defects = [defect for leaf in _all(root) for defect in leaf.defects]
     sent = look_up("date", "")
@@ -151,7 +150,8 @@ def _read(raw: bytes) -> tuple[bytes, Part]:
 
 def _decoded(fields: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (name, value if "=?" not in value and value.isprintable() else headers.text(value)) for name, value in fields
+        (name, value if "=?" not in value and (value.isascii() or value.isprintable()) else headers.text(value))
+        for name, value in fields
     )
 
 

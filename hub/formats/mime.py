@@ -9,23 +9,33 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from hub.formats import charsets, headers
 
+# So that no mail can be made to take long. Who hits one of them is named in `defects`.
 _DEEPEST = 40
 _MOST_PARTS = 2_000
 _MOST_STRAYS = 50
+_MOST_FALSE_BOUNDARIES = 20_000
+_LONGEST_HEADER = 1_000_000
+_LONGEST_FIELD_NAME = 200
+_LONGEST_FILE_NAME = 200
+_FAR = 65_536
+_LARGE = 1_000_000
 
 _HEADER_END = re.compile(rb"\n\r*\n")
 _NAME = re.compile(r"[!-9;-~]+")
+_CONTROLS = bytes([*range(9), 11, 12, 13, *range(14, 32), 127])
+_WHOLE_FIELD = re.compile(rb"[^\n]++(?:\n[ \t][^\n]*+)*+\n?|\n")
 _USUAL = re.compile(
     r"^(?:from|to|cc|bcc|subject|date|message-id|received|return-path|reply-to|sender|mime-version|in-reply-to|"
     r"references|content-(?:type|transfer-encoding|disposition|id|description|language))[ \t]*:",
     re.IGNORECASE | re.MULTILINE,
 )
+_USUAL_BYTES = re.compile(_USUAL.pattern.encode("ascii"), re.IGNORECASE | re.MULTILINE)
 _LOOKS_LIKE_BOUNDARY = re.compile(rb"(?:\A|\n)--(\S[^\r\n]*?)[ \t]*\r*\n")
 # What follows a Content-Type without the blank that would make it part of it.
 _STRAY_PARAMETER = re.compile(r"(?:boundary|charset|name|filename)\*?\s*=", re.IGNORECASE)
@@ -34,8 +44,9 @@ _STRAY_PARAMETER = re.compile(r"(?:boundary|charset|name|filename)\*?\s*=", re.I
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part. *fields* are (name in lower case, unfolded value with its encoded words) in order; the body is bytes
-    *start* to *end* of the mail; *parts* are the children of a multipart. *defects* are those of its structure;
-    *plain* says that no value has encoded words or control characters."""
+    *start* to *end* of the mail, or of *inside* where the part was unpacked from another one; *parts* are the children
+    of a multipart. *defects* are those of its structure; *plain* says that no value has encoded words or control
+    characters."""
 
     fields: tuple[tuple[str, str], ...]
     media_type: str
@@ -45,6 +56,7 @@ class Part:
     parts: tuple[Part, ...] = ()
     defects: tuple[str, ...] = ()
     plain: bool = False
+    inside: bytes | None = None
 
     def value(self, name: str) -> str:
         """The value of the first field of that name, empty where there is none."""
@@ -68,9 +80,7 @@ class Part:
         value = self.value("content-disposition")
         name = headers.parameters(value)[1].get("filename", "") if value else ""
         name = name or self.parameters.get("name", "")
-        if "/" in name or "\\" in name:
-            name = re.split(r"[/\\]", name)[-1]
-        return " ".join(name.split())
+        return file_name(name) if name else ""
 
     @property
     def content_id(self) -> str:
@@ -94,12 +104,15 @@ class Part:
 
 def read(raw: bytes) -> Part:
     """The tree of a whole mail. A part without any field is what stands where no header does."""
-    return _Reader(raw).entity(_first_line(raw), len(raw), "text/plain", 0)
+    reader = _Reader(raw)
+    root = reader.entity(_first_line(raw), len(raw), "text/plain", 0)
+    return replace(root, defects=(*root.defects, *reader.limits)) if reader.limits else root
 
 
-def content(part: Part, raw: bytes) -> bytes:
-    """The body of a leaf, transfer encoding undone."""
-    body = raw[part.start : part.end]
+def content(part: Part, raw: bytes, most: int | None = None) -> bytes:
+    """The body of a leaf, transfer encoding undone; of *most* bytes of it, where that is fewer."""
+    source = raw if part.inside is None else part.inside
+    body = source[part.start : part.end if most is None else min(part.end, part.start + most)]
     encoding = part.encoding
     if encoding == "base64":
         return headers.from_base64(body)
@@ -111,21 +124,52 @@ def content(part: Part, raw: bytes) -> bytes:
 
 
 def size(part: Part, raw: bytes) -> int:
-    """The length of `content(part, raw)`, of base64 without decoding it (exact where it is well-formed)."""
+    """The length of `content(part, raw)`, without decoding base64 or what is large (exact where it is well-formed)."""
     encoding = part.encoding
-    if encoding == "base64":
-        return _base64_size(raw, part.start, part.end)
+    length = part.end - part.start
     if not encoding:
-        return part.end - part.start
-    return len(content(part, raw))
+        return length
+    source = raw if part.inside is None else part.inside
+    if encoding == "base64":
+        return _base64_size(source, part.start, part.end)
+    if length < _LARGE:
+        return len(content(part, raw))
+    if encoding == "x-uuencode":
+        return length * 45 // 62
+    soft = source.count(b"=\n", part.start, part.end), source.count(b"=\r\n", part.start, part.end)
+    return length - 2 * (source.count(b"=", part.start, part.end) - sum(soft)) - 2 * soft[0] - 3 * soft[1]
 
 
-def text(part: Part, raw: bytes) -> str:
-    """The body of a text part with `\\n` at line ends."""
-    decoded = charsets.decode(content(part, raw), part.parameters.get("charset", ""))
+def text(part: Part, raw: bytes, most: int | None = None) -> str:
+    """The body of a text part with `\\n` at line ends; of *most* bytes of it, where that is fewer."""
+    decoded = charsets.decode(content(part, raw, most), part.parameters.get("charset", ""))
     if "\r" in decoded:
         decoded = decoded.replace("\r\n", "\n").replace("\r", "\n")
     return decoded
+
+
+_PATH = re.compile(r"[/\\]")
+_NOT_IN_NAMES = re.compile(r'[<>:"|?*]')
+# They turn "exe.fdp" round, or hide; the joiners U+200C and U+200D stay, Persian and emoji need them.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
+
+
+def file_name(written: str) -> str:
+    """A stranger's name for a file, fit to be saved under on any system: no path, no control characters or marks of
+    direction, nothing that Windows reserves, at most 200 characters with its ending kept."""
+    name = _PATH.split(written)[-1]
+    name = " ".join(name.split())
+    if not name.isprintable() or _NOT_IN_NAMES.search(name) or _UNSEEN.search(name):
+        name = _NOT_IN_NAMES.sub("_", _UNSEEN.sub("", name))
+    name = name.rstrip(". ")
+    if _RESERVED.match(name):
+        name = f"_{name}"
+    if len(name) > _LONGEST_FILE_NAME:
+        stem, dot, ending = name.rpartition(".")
+        ending = dot + ending if stem and len(ending) <= 16 else ""
+        name = name[: _LONGEST_FILE_NAME - len(ending)] + ending
+    return name
 
 
 def _first_line(raw: bytes) -> int:
@@ -153,6 +197,7 @@ class _Reader:
     def __init__(self, raw: bytes) -> None:
         self.bytes = raw
         self.count = 0
+        self.limits: dict[str, None] = {}
 
     def entity(self, start: int, end: int, default: str, depth: int) -> Part:
         self.count += 1
@@ -172,8 +217,13 @@ class _Reader:
                 found = _LOOKS_LIKE_BOUNDARY.search(self.bytes, max(start, body - 1), end)
                 boundary = found[1] if found else b""
                 defects += ("no boundary",)
-            spans = self.split(body, end, boundary) if boundary and depth < _DEEPEST else []
-            if spans:
+            deep = depth >= _DEEPEST
+            spans = self.split(body, end, boundary) if boundary and not deep else []
+            if deep:
+                # What is further in is kept as a file: nobody would read it.
+                media_type, parameters = "application/octet-stream", {}
+                self.limits[f"more than {_DEEPEST} levels of parts"] = None
+            elif spans:
                 inner = "message/rfc822" if media_type == "multipart/digest" else "text/plain"
                 parts = tuple(self.entity(first, last, inner, depth + 1) for first, last in spans)
             else:
@@ -193,22 +243,50 @@ class _Reader:
         if raw.startswith((b"\n", b"\r\n"), start):
             return _Header([], raw.index(b"\n", start) + 1)
         over = _HEADER_END.search(raw, start, end)
-        body = over.end() if over else end
-        data = raw[start : over.start() if over else end].replace(b"\x00", b"")
+        last, body = over.span() if over else (end, end)
+        if last - start > _LONGEST_HEADER:
+            if last == end:
+                return self.broken(start, end)
+            data = self.shortened(start, last)
+        else:
+            data = raw[start:last]
+        if b"\x1b" in data:  # Japanese as it was sent before there were encoded words
+            data = charsets.decode(data).encode("utf-8")
+        data = data.translate(None, _CONTROLS)
         try:
             block, exact = data.decode("utf-8"), True
         except UnicodeDecodeError:
             block, exact = data.decode("latin-1"), False
-        lines = headers.unfold(block).split("\n")
-        plain = exact and "=?" not in block and "".join(lines).isprintable()
+        plain = exact and "=?" not in block and (block.isascii() or block.replace("\n", "").isprintable())
+        block = headers.unfold(block)
         found: list[tuple[str, str]] = []
-        for line in lines:
+        for line in block.split("\n"):
             name, colon, value = line.partition(":")
-            known = _field_name(name)
+            known = _field_name(name) if len(name) <= _LONGEST_FIELD_NAME else ""
             if not colon or not known:
                 return self.broken(start, end)
             found.append((known, value.strip(" \t\r")))
         return _Header(found, body, (), exact, plain)
+
+    def shortened(self, start: int, end: int) -> bytes:
+        """As much of a huge header as is read: of the usual fields first, and never half a word."""
+        self.limits[f"a header longer than {_LONGEST_HEADER:,} bytes"] = None
+        left = {True: _LONGEST_HEADER, False: _LONGEST_HEADER // 4}
+        kept: list[bytes] = []
+        for field in _WHOLE_FIELD.finditer(self.bytes, start, end):
+            usual = _USUAL_BYTES.match(self.bytes, field.start(), end) is not None
+            length = field.end() - field.start()
+            if length <= left[usual]:
+                kept.append(field[0])
+                left[usual] -= length
+            elif left[usual] > 100:
+                piece = self.bytes[field.start() : field.start() + left[usual]]
+                cut = max(piece.rfind(b","), piece.rfind(b" "), piece.rfind(b"\n"))
+                kept.append((piece[:cut] if cut > 0 else piece).rstrip() + b"\n")
+                left[usual] = 0
+            if max(left.values()) <= 100:
+                break
+        return b"".join(kept).rstrip(b"\r\n")
 
     def broken(self, start: int, end: int) -> _Header:
         """`fields` where a line is none: an mbox's "From " line, a fold without its blank, a missing blank line."""
@@ -217,6 +295,11 @@ class _Reader:
         position = start
         strays = 0
         while position < end:
+            if position - start > _LONGEST_HEADER:
+                self.limits[f"a header longer than {_LONGEST_HEADER:,} bytes"] = None
+                over = _HEADER_END.search(self.bytes, position - 1, end)
+                position = over.end() if over else position
+                break
             line_end = self.bytes.find(b"\n", position, end)
             after = line_end + 1 if line_end != -1 else end
             line = self.bytes[position:after].replace(b"\x00", b"").decode("latin-1")
@@ -229,7 +312,7 @@ class _Reader:
             elif found and _STRAY_PARAMETER.match(line):
                 found[-1] += [" ", line]
                 defects = ("a line in the header that is no field",)
-            elif ":" in line and _field_name(line.partition(":")[0]):
+            elif ":" in line and _field_name(line.partition(":")[0][:_LONGEST_FIELD_NAME]):
                 found.append([line])
             elif strays >= _MOST_STRAYS or not self.fields_follow(after, end):
                 defects = (*defects, "no blank line after the header")
@@ -241,11 +324,12 @@ class _Reader:
         fields = []
         for each in found:
             name, _, value = headers.unfold("".join(each)).partition(":")
-            fields.append((_field_name(name), value.strip(" \t\r\n")))
+            fields.append((_field_name(name[:_LONGEST_FIELD_NAME]), value.strip(" \t\r\n")))
         return _Header(fields, position, defects, exact=False)
 
     def fields_follow(self, position: int, end: int) -> bool:
         """Whether more of the header follows."""
+        end = min(end, position + _FAR)
         over = _HEADER_END.search(self.bytes, max(0, position - 1), end)
         return bool(_USUAL.search(self.bytes[position : over.start() if over else end].decode("latin-1")))
 
@@ -255,6 +339,7 @@ class _Reader:
         delimiter = b"--" + boundary
         spans: list[tuple[int, int]] = []
         opened = -1
+        false = 0
         position = raw.find(delimiter, start, end)
         while position != -1:
             after = position + len(delimiter)
@@ -265,9 +350,17 @@ class _Reader:
                 if opened != -1:
                     spans.append((opened, self.before_newline(opened, position)))
                     opened = -1
-                if closing or line_end == -1 or self.count + len(spans) >= _MOST_PARTS:
+                if closing or line_end == -1:
+                    return spans
+                if self.count + len(spans) >= _MOST_PARTS:
+                    self.limits[f"more than {_MOST_PARTS:,} parts"] = None
                     return spans
                 opened = line_end + 1
+            else:
+                false += 1
+                if false > _MOST_FALSE_BOUNDARIES:
+                    self.limits[f"more than {_MOST_FALSE_BOUNDARIES:,} lines that look like a boundary"] = None
+                    break
             position = raw.find(delimiter, after, end)
         if opened != -1:
             spans.append((opened, end))

@@ -1,4 +1,4 @@
-"""What a subject is about, without what mail programs put around it (RFC 5256 section 2.1, and their other languages)."""
+"""What a subject is about, without what mail programs put around it (RFC 5256 section 2.1, in many languages)."""
 
 from __future__ import annotations
 
