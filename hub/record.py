@@ -23,6 +23,7 @@ from hub.ledger import write
 from hub.live import LiveEvent
 from hub.match import match
 from hub.ours import Ours
+from hub.privacy import sharing
 from hub.store.schema import activities, events, interactions, micros, moment, quarantine, sources, tombstones
 from hub.store.sets import Run, SetRead, SetWrite, among
 from hub.threads import thread
@@ -69,7 +70,9 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     read_identities(conn)
     who = match(conn, _outside(subjects, books.ours))
     thread(conn, subjects, books)
+    shares = sharing.inherit(conn, subjects)
     write(conn, subjects, books, now)
+    sharing.write(conn, shares)
     for part in kept:
         copies.change(conn, part.source, part.changes)
     calls = [_ringing(subject, books.ours, now) for subject in subjects if isinstance(subject.facts, Call)]

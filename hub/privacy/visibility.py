@@ -1,7 +1,8 @@
 """Who sees what: the one function that every read passes.
 
 A reader sees an interaction as far as the copies open to her allow (`Copy.level`, `Copy.audience`). Calls and other
-interactions that lie in no mailbox count as open to everyone. The table for people is in docs/VISIBILITY.md.
+interactions that lie in no mailbox count as open to everyone. People may share a conversation or make it private
+(`hub.privacy.sharing`). The table for people is in docs/VISIBILITY.md.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ def sees(actor: Actor, row: sa.FromClause = interactions) -> sa.ColumnElement[in
     everything = actor.authority in (Authority.ADMIN, Authority.MANAGER)
     mine = sa.select(sa.func.max(copies.c.level)).where(copies.c.interaction_id == row.c.id)
     if not everything:
-        mine = mine.where(copies.c.audience.in_(("", actor.agent)))
+        # Where a conversation is private nothing is open, whatever mailbox it lies in (hub.privacy.sharing).
+        opened = (copies.c.audience == "") & (row.c.open_level > 0)
+        mine = mine.where(opened | (copies.c.audience == actor.agent) & (copies.c.audience != ""))
     widest = sa.case(
         (row.c.open_level == Level.ALL.rank, Level.ALL.rank),
         else_=sa.func.coalesce(mine.scalar_subquery(), row.c.open_level),
