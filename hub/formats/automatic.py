@@ -164,11 +164,13 @@ def _distributed(first: Mapping[str, str], precedence: str) -> str | None:
 _NEVER_ANSWERED = re.compile(
     r"""(?:mailer[-_]?daemon|mail[-_]daemon|daemon|post_?master|hostmaster|webmaster|abuse|root|nobody|www-data|apache
     |listserv|list-?server|majordomo|mailman|sympa|ezmlm|newsletters?|news|notif(?:y|ications?|ier)|alerts?|bounces?
-    |auto(?:mat(?:ic|ed))?[._-]?(?:reply|mail|confirm|responder)?|unsubscribe|.*[-_+.](?:request|bounces?|errors?|outgoing)
-    |owner-.*|bounces?[-+._].*|prvs=.*|srs[01][=+-].*|msprvs1=.*
+    |auto(?:mat(?:ic|ed))?[._-]?(?:reply|mail|confirm|responder)?|unsubscribe|.*[-_+.](?:request|errors?|outgoing)
+    |owner-.*|(?:.*[-_+.])?bounces?(?:[-+._].*)?
     |(?:.*[._-])?(?:no|do-?not|dont|never)[._-]?(?:reply|respond|answer)(?:[._+-].*)?)""",
     re.IGNORECASE | re.VERBOSE,
 )
+# A forwarder rewrote the path of whoever sent it (SRS); Exchange Online writes "bounces+SRS=" for that.
+_REWRITTEN = re.compile(r"srs[01]?[=+-]", re.IGNORECASE)
 _SUPPRESSED = frozenset(("all", "oof", "autoreply"))
 
 
@@ -184,7 +186,8 @@ def may_be_answered(mail: Mail) -> bool:
     for name, value in mail.headers:
         if name == "return-path":
             path = value.strip().strip("<>").strip()
-            if not path or _NEVER_ANSWERED.fullmatch(path.rpartition("@")[0] or path):
+            local = path.rpartition("@")[0] or path
+            if not local or (_NEVER_ANSWERED.fullmatch(local) and not _REWRITTEN.search(local)):
                 return False
         elif name == "x-auto-response-suppress":
             # MS-OXCMAIL 2.2.3.2.14. "DR, NDR, RN, NRN" ask only that no report be sent.
