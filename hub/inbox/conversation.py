@@ -86,9 +86,7 @@ def current(conn: Connection, conversation_id: int) -> int:
 
 def visible(conn: Connection, actor: Actor, ids: Collection[int]) -> set[int]:
     """Those of *ids* that are conversations of which *actor* may know."""
-    query = sa.select(conversations.c.id).where(
-        conversations.c.id.in_(list(ids)), listing.known(actor)
-    )
+    query = sa.select(conversations.c.id).where(conversations.c.id.in_(list(ids)), listing.known(actor))
     return set(conn.execute(query).scalars())
 
 

@@ -280,9 +280,7 @@ def _part(
     return rows.order_by(*_order(wanted, at, conversations.c.id)).limit(limit)
 
 
-def _beyond(
-    wanted: Wanted, at: sa.ColumnElement[datetime], id: sa.ColumnElement[int]
-) -> sa.ColumnElement[bool]:
+def _beyond(wanted: Wanted, at: sa.ColumnElement[datetime], id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
     assert wanted.after is not None
     here = sa.tuple_(at, id)
     there = sa.tuple_(sa.literal(wanted.after[0], conversations.c.last_at.type), sa.literal(wanted.after[1]))

@@ -104,9 +104,7 @@ _WRITE = Run(
 )
 
 
-def recorded(
-    conn: sa.Connection, subjects: Sequence[Subject], now: int, assignment: Assignment = _NOBODY
-) -> set[int]:
+def recorded(conn: sa.Connection, subjects: Sequence[Subject], now: int, assignment: Assignment = _NOBODY) -> set[int]:
     """Bring the conversations of *subjects*, which were just written, to the state they mean. *now* is microseconds
     since 1970, UTC. Answers which other conversations changed, too: the missed calls that were returned."""
     heard: defaultdict[int, list[_Heard]] = defaultdict(list)
@@ -342,6 +340,17 @@ def _returned(conn: sa.Connection, subjects: Sequence[Subject]) -> set[int]:
                 if missed and _CLOSE(conn, id):
                     closed.add(id)
     return closed
+
+
+def waiting_since(conn: sa.Connection, conversation_id: int) -> int | None:
+    """Since when somebody outside waits for an answer in the conversation, by what is in it (microseconds)."""
+    since = None
+    for at, word, _ in _history(conn, {conversation_id})[conversation_id]:
+        if word.waits:
+            since = at if since is None else since
+        elif word:
+            since = None
+    return since
 
 
 # --- what letters and people set -------------------------------------------------------------------------------------

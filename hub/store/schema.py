@@ -278,6 +278,22 @@ conversations = Table(
     Index(None, "team", "state", "last_at", "id"),
     Index(None, "topic", "last_at"),
     Index(None, "snoozed_until"),
+    Index(
+        "ix_conversations_waiting",
+        "waiting_since",
+        "id",
+        sqlite_where=sa.text("waiting_since IS NOT NULL"),
+        postgresql_where=sa.text("waiting_since IS NOT NULL"),
+    ),
+    Index(
+        "ix_conversations_channel",
+        "channel",
+        "state",
+        "last_at",
+        "id",
+        sqlite_where=sa.text("channel <> 'email'"),
+        postgresql_where=sa.text("channel <> 'email'"),
+    ),
 )
 
 # What a merge left of conversations: links to them lead on, and later mail that names them follows.
@@ -286,6 +302,14 @@ merged_conversations = Table(
     metadata,
     _id(),
     Column("into_id", BigInteger, nullable=False, index=True),
+)
+
+# Which conversations somebody took apart: a mail that names both does not join them again.
+split_conversations = Table(
+    "split_conversations",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("from_id", BigInteger, primary_key=True, autoincrement=False, index=True),
 )
 
 # How far each agent has read: up to what occurred at read_at.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -168,6 +170,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_keys")),
     )
     op.create_table(
+        "split_conversations",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("from_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id", "from_id", name=op.f("pk_split_conversations")),
+    )
+    op.create_index(op.f("ix_split_conversations_from_id"), "split_conversations", ["from_id"], unique=False)
+    op.create_table(
         "signatures",
         sa.Column("agent", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
@@ -233,6 +242,11 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_conversations_topic_last_at"), "conversations", ["topic", "last_at"], unique=False)
+    for name, columns, where in (
+        ("ix_conversations_waiting", ["waiting_since", "id"], sa.text("waiting_since IS NOT NULL")),
+        ("ix_conversations_channel", ["channel", "state", "last_at", "id"], sa.text("channel <> 'email'")),
+    ):
+        op.create_index(name, "conversations", columns, sqlite_where=where, postgresql_where=where)
     op.add_column("copies", sa.Column("size", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("copies", sa.Column("received_at", sa.BigInteger(), nullable=True))
     op.add_column("copies", sa.Column("gone", sa.Boolean(), server_default=sa.false(), nullable=False))
@@ -244,3 +258,21 @@ def upgrade() -> None:
     op.add_column("sources", sa.Column("backfill_done", sa.BigInteger(), nullable=True))
     op.add_column("sources", sa.Column("backfill_total", sa.BigInteger(), nullable=True))
     op.add_column("sources", sa.Column("backfill_began_at", sa.BigInteger(), nullable=True))
+    _settle()
+
+
+def _settle() -> None:
+    """What stands in a store from before: what a person outside said last, and not long ago, waits for an answer."""
+    recent = time.time_ns() // 1000 - 14 * 86_400 * 1_000_000
+    waits = (
+        "SELECT 1 FROM interactions i WHERE i.id = conversations.last_interaction_id AND i.direction = 'inbound'"
+        " AND i.occurred_at > :recent AND (i.outcome IN ('missed', 'voicemail')"
+        " OR (i.kind = 'message' AND i.facts NOT LIKE :automatic))"
+    )
+    automatic = '%"automatic":"%'
+    conn = op.get_bind()
+    for statement in (
+        f"UPDATE conversations SET waiting_since = last_at WHERE EXISTS ({waits})",  # noqa: S608
+        f"UPDATE conversations SET state = 'closed' WHERE NOT EXISTS ({waits})",  # noqa: S608
+    ):
+        conn.execute(sa.text(statement), {"recent": recent, "automatic": automatic})
