@@ -54,7 +54,8 @@ _RETURNED = re.compile(
     | недоставленное | сообщение\ не\ доставлено | ваше\ сообщение\ не\ доставлено
     | メールエラー | (?:メール|メッセージ).{0,12}(?:配送|配信)(?:でき|不能|エラー)
     | 配信(?:不能|エラー) | 送信(?:エラー|できませんでした)
-    | 退信 | 系统退信 | 系統退信 | 无法投递 | 無法(?:投遞|傳遞|寄達) | 投递失败 | 未送达 | 未傳遞
+    | (?:来自|來自).{1,80}的退信 | 退信 | 系统退信 | 系統退信
+    | 无法投递 | 無法(?:投遞|傳遞|寄達) | 投递失败 | 未送达 | 无法送达 | 未傳遞
     | 배달되지\ 않음 | 반송
     )""",
     re.IGNORECASE | re.VERBOSE,
@@ -97,7 +98,7 @@ def kind(media_type: str, first: Mapping[str, str], subject: str) -> str | None:
     token = _TOKEN.match(auto.strip())
     submitted = token[0].lower() if token else ""
     precedence = said("precedence", "").strip().lower().replace("-", "_")
-    if media_type == "multipart/report" or "x-failed-recipients" in first or _DAEMON.search(sender + " " + path):
+    if media_type == "multipart/report" or said("x-failed-recipients") or _DAEMON.search(sender + " " + path):
         return "report"
     nobody = bool(path) and bool(_EMPTY_PATH.fullmatch(path))
     told = nobody or (bool(submitted) and submitted != "no")
@@ -115,7 +116,7 @@ def kind(media_type: str, first: Mapping[str, str], subject: str) -> str | None:
     distributed = _distributed(first, precedence)
     if distributed:
         return distributed
-    if nobody or "x-cron-env" in first or _said(first, "x-fc-machinegenerated") or _NO_REPLY.search(sender):
+    if nobody or said("x-cron-env") or _said(first, "x-fc-machinegenerated") or _NO_REPLY.search(sender):
         return "auto-generated"
     return None
 
@@ -141,7 +142,7 @@ def _said(first: Mapping[str, str], name: str) -> bool:
 
 def _reacts(first: Mapping[str, str]) -> bool:
     """The mail answers another, or forbids answers to itself: beside a subject that says so, a program's."""
-    return "in-reply-to" in first or "references" in first or "x-auto-response-suppress" in first
+    return any(first.get(name) for name in ("in-reply-to", "references", "x-auto-response-suppress"))
 
 
 def _reply_subject(subject: str, sign: bool) -> bool:
@@ -152,9 +153,10 @@ def _reply_subject(subject: str, sign: bool) -> bool:
 
 
 def _distributed(first: Mapping[str, str], precedence: str) -> str | None:
-    if precedence == "list" or "list-id" in first or "list-post" in first or "mailing-list" in first:
+    said = first.get
+    if precedence == "list" or said("list-id") or said("list-post") or said("mailing-list"):
         return "list"
-    if precedence in ("bulk", "junk") or "list-unsubscribe" in first:
+    if precedence in ("bulk", "junk") or said("list-unsubscribe"):
         return "bulk"
     return None
 
@@ -176,7 +178,8 @@ _SUPPRESSED = frozenset(("all", "oof", "autoreply"))
 
 def may_be_answered(mail: Mail) -> bool:
     """Whether an automatic answer to *mail* may be sent (RFC 3834 section 2): only to what a person wrote, from an
-    address that a person reads, and that no header asks to leave alone. It says nothing of how often."""
+    address that a person reads, and that no header asks to leave alone. How often is not asked here, nor whether it
+    was ourselves: see `loops`."""
     if mail.automatic is not None or len(mail.sender) != 1:
         return False
     for address in (*mail.sender, *mail.reply_to):
@@ -193,7 +196,7 @@ def may_be_answered(mail: Mail) -> bool:
             # MS-OXCMAIL 2.2.3.2.14. "DR, NDR, RN, NRN" ask only that no report be sent.
             if _SUPPRESSED & {each.strip().lower() for each in value.split(",")}:
                 return False
-        elif name in ("x-loop", LOOP_HEADER.lower()) or name.startswith("list-"):
+        elif name == "x-loop" or name.startswith("list-"):
             return False
     return True
 

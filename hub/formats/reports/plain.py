@@ -15,9 +15,8 @@ from hub.formats.reports.returned import LONGEST, Original, from_text
 from hub.formats.reports.vocabulary import Kind, Reason, Recipient
 
 _MOST = 1_000
-_ADDRESS = (
-    r"[^\s<>\"'“”„,;:()\[\]@|]{1,64}@(?:[^\s<>\"'“”„,;:()\[\]@|.]{1,63}\.){1,9}[^\W\d_][^\s<>\"'“”„,;:()\[\]@|.]{0,62}"
-)
+_APART = r"\s<>\"'“”„,;:()\[\]@|，。；：、（）「」【】《》"
+_ADDRESS = rf"[^{_APART}]{{1,64}}@(?:[^{_APART}.]{{1,63}}\.){{1,9}}[^\W\d_][^{_APART}.]{{0,62}}"
 
 _CUT = re.compile(
     r"""^(?:
@@ -55,7 +54,8 @@ _FOR_GOOD = re.compile(r"permanent|given up|giving up|no further|will not (?:be 
 
 _AT_START = re.compile(rf"^[ \t]*(?:[*•>-]{{1,3}}[ \t]+)?[\"<]{{0,2}}({_ADDRESS})[\">]{{0,2}}", re.MULTILINE)
 _AFTER = re.compile(
-    r"\b(?:to|recipients?|user|address(?:es)?|errors|for|name)\b[ \t]*(?:is|are)?[ \t]*:?\s{0,4}"
+    r"(?:\b(?:to|recipients?|user|address(?:es)?|errors|for|name)\b[ \t]*(?:is|are)?[ \t]*:?"
+    r"|(?:收件人|收信人|邮箱|信箱|地址|宛先|送信先)[：:（(]?)\s{0,4}"
     rf"[\"<]{{0,2}}({_ADDRESS})",
     re.IGNORECASE,
 )

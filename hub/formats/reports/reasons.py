@@ -220,7 +220,7 @@ _STATUS = re.compile(r"(?<![\d./-])([245]\.[0-7]\.\d{1,3})(?!\d|\.\d)")
 _WRAPPER = re.compile(r"^\s*[45]\.\d\.\d - [a-z ]{1,40} error (?=['\"]?[45]\d\d[ -])", re.IGNORECASE)
 
 
-_NAMES = re.compile(r"https?://[^\s<>]{1,500}|[^\s<>]{1,200}@[^\s<>]{1,255}")
+_NAMES = re.compile(r"https?://[!-;=?-~]{1,500}|[\w.!#$%&'*+/=?^{|}~-]{1,200}@[\w.-]{1,255}", re.ASCII)
 
 
 def by_words(text: str) -> Reason | None:

@@ -367,6 +367,22 @@ def test_a_bounce_in_html_alone_is_read() -> None:
     assert (who.address, who.reason, who.permanent) == ("ada@example.org", Reason.UNKNOWN_USER, True)
 
 
+def test_a_bounce_in_chinese_is_read() -> None:
+    body = """\
+        抱歉，您的邮件被退回来了……
+        原邮件信息：
+        主题：报价单
+        收件人：wang@example.cn
+        退信原因：收件人邮件地址（wang@example.cn）不存在，邮件无法送达。
+        """
+    raw = _letter(body, From="PostMaster@qq.example", Subject="来自qq.example的退信", Return_Path="<>")
+    assert mail.parse(raw).automatic == "report"
+    found = _found(raw)
+    assert [(each.address, each.reason, each.permanent) for each in found.recipients] == [
+        ("wang@example.cn", Reason.UNKNOWN_USER, True)
+    ]
+
+
 # --- what people write about bounces ----------------------------------------------------------------------------
 
 BOUNCE = (SISIMAI / "lhost-postfix-01.eml").read_bytes()
