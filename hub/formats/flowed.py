@@ -6,7 +6,7 @@ from __future__ import annotations
 def unflow(text: str, delsp: bool = False) -> str:
     """*text* of a `format=flowed` part with each paragraph on one line, quoted ones after `> ` for each level. With
     *delsp* the blank at which a line was cut goes, as in Chinese and Japanese."""
-    if " \n" not in text and "\n " not in text and "\n>" not in text and text[:1] not in (" ", ">"):
+    if " \n" not in text:  # nothing was cut
         return text
     out: list[str] = []
     open_depth = -1  # of the paragraph that goes on

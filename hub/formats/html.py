@@ -143,7 +143,7 @@ def _as_preformatted(text: str) -> str:
 # --- size -------------------------------------------------------------------------------------------------------
 
 _LARGE = 64_000
-_LONGEST = 1_000_000
+LONGEST = 1_000_000
 _MOST_TAGS = 100_000
 _MOST_ATTRIBUTES = 100
 _OPENED = re.compile(
@@ -165,13 +165,13 @@ def tamed(html: str) -> str:
         return html
     out: list[str] = []
     at = tags = length = 0
-    while length < _LONGEST:
+    while length < LONGEST:
         if tags == _MOST_TAGS:
-            rest = _ANY_TAG.sub(" ", html[at : at + _LONGEST - length])
+            rest = _ANY_TAG.sub(" ", html[at : at + LONGEST - length])
             out.append(rest.replace("<", "&lt;"))
             break
         begin = html.find("<", at)
-        text = html[at : begin if begin != -1 else len(html)][: _LONGEST - length]
+        text = html[at : begin if begin != -1 else len(html)][: LONGEST - length]
         out.append(text)
         length += len(text)
         if begin == -1:

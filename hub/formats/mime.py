@@ -102,9 +102,10 @@ class Part:
             yield self
 
 
-def read(raw: bytes) -> Part:
-    """The tree of a whole mail. A part without any field is what stands where no header does."""
-    reader = _Reader(raw)
+def read(raw: bytes, own: bool = False) -> Part:
+    """The tree of a whole mail. A part without any field is what stands where no header does. With *own* the parts know
+    their bytes, because these are not the bytes of the mail that they belong to."""
+    reader = _Reader(raw, raw if own else None)
     root = reader.entity(_first_line(raw), len(raw), "text/plain", 0)
     return replace(root, defects=(*root.defects, *reader.limits)) if reader.limits else root
 
@@ -194,8 +195,9 @@ class _Header(NamedTuple):
 class _Reader:
     """Reads one mail; counts its parts, so that a hostile one stays cheap."""
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, inside: bytes | None) -> None:
         self.bytes = raw
+        self.inside = inside
         self.count = 0
         self.limits: dict[str, None] = {}
 
@@ -235,7 +237,7 @@ class _Reader:
                 (p.parameters["charset"] for p in parts if "charset" in p.parameters), ""
             )
             fields = [(name, charsets.decode(value.encode("latin-1"), "utf-8", hint)) for name, value in fields]
-        return Part(tuple(fields), media_type, parameters, body, end, parts, defects, plain)
+        return Part(tuple(fields), media_type, parameters, body, end, parts, defects, plain, self.inside)
 
     def fields(self, start: int, end: int) -> _Header:
         """The header from *start*."""
@@ -259,10 +261,11 @@ class _Reader:
             block, exact = data.decode("latin-1"), False
         plain = exact and "=?" not in block and (block.isascii() or block.replace("\n", "").isprintable())
         block = headers.unfold(block)
+        name_of = _field_name if len(block) < _FAR else _field_name.__wrapped__
         found: list[tuple[str, str]] = []
         for line in block.split("\n"):
             name, colon, value = line.partition(":")
-            known = _field_name(name) if len(name) <= _LONGEST_FIELD_NAME else ""
+            known = name_of(name)
             if not colon or not known:
                 return self.broken(start, end)
             found.append((known, value.strip(" \t\r")))
