@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hub import config_values as values
 from hub import registry
@@ -74,6 +74,7 @@ class SourceTable(_Table):
     rings: list[str] = []
     oauth: str = ""
     account: str = ""
+    canary_minutes: int = Field(0, ge=0)
 
 
 class CrmTable(_Table):
@@ -129,7 +130,8 @@ class Plugins:
 class SourceConfig:
     """A source: its addresses (*ours*, handles), whose screens it *rings* (agent ids), and its plug-in's *settings* as
     they stand in the file, where secrets are still references. *oauth* is the app that asks for permission to read it,
-    "" where a password does, and *account* whoever gives it where that is another than the mailbox itself.
+    "" where a password does, and *account* whoever gives it where that is another than the mailbox itself. Every
+    *canary_minutes* (0: never) it sends a test mail to itself.
     `Config.plugins` builds the plug-ins it *offers*."""
 
     name: str
@@ -139,6 +141,7 @@ class SourceConfig:
     settings: Mapping[str, Any]
     oauth: str
     account: str
+    canary_minutes: int
     offers: registry.Provider = field(repr=False)
     typed: Mapping[type[Settings], Settings] = field(repr=False)
 
@@ -372,6 +375,9 @@ class _Reader:
             guess = registry.nearest(frame.oauth, apps)
             cure = f'Did you mean "{guess}"?' if guess else f"Add [oauth.{frame.oauth}]."
             self.wrong(f"{path}.oauth", f'there is no OAuth app "{frame.oauth}". {cure}', source=name)
+        if frame.canary_minutes and not (offers.sender and any(each.startswith("mailto:") for each in ours)):
+            cure = 'Only a source that sends mail and has a "mailto:…" in "ours" can send one to itself.'
+            self.wrong(f"{path}.canary_minutes", f"there is no way round for a test mail. {cure}", source=name)
         return SourceConfig(
             name=name,
             provider=frame.provider,
@@ -380,6 +386,7 @@ class _Reader:
             settings=MappingProxyType(own),
             oauth=frame.oauth,
             account=frame.account,
+            canary_minutes=frame.canary_minutes,
             offers=offers,
             typed=MappingProxyType(typed),
         )
