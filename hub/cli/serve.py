@@ -18,7 +18,7 @@ from hub import logs
 from hub.config import Config, load
 from hub.control import Control, Failure
 from hub.service import Service
-from hub.supervisor import Supervisor
+from hub.sources.supervisor import Supervisor, rebuilder, routes
 from hub.web.app import make_app
 from hub.web.auth import first_link
 
@@ -76,7 +76,15 @@ async def running(config: Config) -> AsyncGenerator[tuple[Service, str]]:
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(Service.open(config))
         plugins, problems = config.built(service.lend)
-        supervisor = Supervisor(service.store, service.ingest, plugins, problems)
+        supervisor = Supervisor(
+            service.store,
+            service.ingest,
+            plugins,
+            problems,
+            live=service.live,
+            rebuild=rebuilder(config, service.lend),
+            routes=routes(config, plugins),
+        )
         await stack.enter_async_context(Control(service))
         address = await stack.enter_async_context(_site(config, service, supervisor))
         await stack.enter_async_context(service.outbox)

@@ -15,6 +15,7 @@ from hub.config import Config, ConfigError, Lend, Plugins, Problem, load
 from hub.contracts import Misconfigured
 from hub.live import Live, LiveEvent
 from hub.sources.alerts import Alerts
+from hub.sources.flights import Flights, Route
 from hub.sources.gathered import Gathered
 from hub.sources.habits import Habits
 from hub.sources.keeper import Desk, DoorKeeper, Keeper, Recorder, Status
@@ -33,7 +34,7 @@ class Supervisor:
     """`async with Supervisor(...)` runs every connector and door until the end of the block.
 
     *live* tells screens what changed, *rebuild* builds a source's plug-ins anew when somebody asks to try it again,
-    *on_change* hears of every change of a state.
+    *routes* are the ways round for canaries (`routes`), *on_change* hears of every change of a state.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Supervisor:
         pace: Pace | None = None,
         live: Live | None = None,
         rebuild: Callable[[str], Plugins] | None = None,
+        routes: Sequence[Route] = (),
         on_change: Callable[[Status], None] | None = None,
     ) -> None:
         pace = pace or Pace()
@@ -78,6 +80,7 @@ class Supervisor:
             for problem in problems
             if problem.source
         }
+        self._flights = Flights(store, self._alerts, {route.source: route for route in routes}, self._listens)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -93,6 +96,7 @@ class Supervisor:
             await stack.enter_async_context(self._measures)
             tasks = [asyncio.create_task(keeper.run(), name=f"source {keeper.name}") for keeper in self._keepers()]
             tasks.append(asyncio.create_task(self.habits.keep(), name="habits"))
+            tasks.append(asyncio.create_task(self._flights.run(), name="canaries"))
             stack.push_async_callback(_ended, tasks)
             self._stack = stack.pop_all()
         return self
@@ -134,6 +138,11 @@ class Supervisor:
     def _keepers(self) -> list[Keeper]:
         return [*self._doors.values(), *self._connectors.values()]
 
+    def _listens(self, source: str) -> bool:
+        """Whether it is this hub that hears it."""
+        listener = self._connectors.get(source)
+        return listener is not None and listener.status.state is State.LISTENING
+
     def _too_quiet(self, source: str) -> bool:
         """Whether it should be looked at sooner than others."""
         week, listener = self.habits.known, self._connectors.get(source)
@@ -167,6 +176,17 @@ def rebuilder(config: Config, lend: Lend | None = None) -> Callable[[str], Plugi
         return fresh.plugins(source, lend)
 
     return rebuild
+
+
+def routes(config: Config, plugins: Mapping[str, Plugins]) -> list[Route]:
+    """The ways round of the sources that are to send themselves canaries."""
+    found = []
+    for name, source in config.sources.items():
+        address = next((each for each in source.ours if each.startswith("mailto:")), "")
+        sender = plugins[name].sender if name in plugins else None
+        if source.canary_minutes and sender is not None and address:
+            found.append(Route(name, source.canary_minutes * 60, address, sender))
+    return found
 
 
 def _say_all(conn: Connection, news: Sequence[Said]) -> list[None]:
