@@ -172,6 +172,11 @@ class Sender(ABC):
 
     Settings: ClassVar[type[Settings]]
 
+    @property
+    def ready(self) -> bool:
+        """Whether the settings say how to send. A source that only receives says nothing of it."""
+        return True
+
     @abstractmethod
     async def send(self, letter: Letter) -> Sent:
         """Hand *letter* to the provider, who then has it for good."""

@@ -10,9 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Self
 
 from sqlalchemy import Connection
@@ -20,61 +17,17 @@ from sqlalchemy import Connection
 from hub import outgoing
 from hub.config import Problem
 from hub.contracts import Adapter, Misconfigured, Rejected, Unavailable, Unsupported
+from hub.courier import Courier, Health, Pace, Status, fault, line
 from hub.crm import telling
 from hub.crm.telling import Unacquainted
 from hub.outgoing import Outgoing
 from hub.store import Lane, Store
-from hub.sources.pace import Pace as Backoff
 from hub.vocabulary import Activity, ContactRecord
 
 log = logging.getLogger(__name__)
 
 MOST_FAULTS = 5
 """How often a row is tried that makes an adapter stumble over a fault of its own."""
-
-LONGEST_REASON = 500
-"""Characters of a verdict that are kept: some servers answer with a whole page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long things take, in seconds, and how many rows go to one CRM at once.
-
-    A claim outlasts the longest wait for an answer, so that no other hub sends a row while its answer may still come.
-    """
-
-    look: float = 1
-    answer: float = 30
-    claim: float = 90
-    grace: float = 5
-    at_once: int = 4
-    backoff: Backoff = field(default_factory=Backoff)
-
-
-class Health(StrEnum):
-    """How a CRM does."""
-
-    GOOD = "good"
-    WAITING = "waiting"
-    """It could not be reached and will be tried again."""
-    REJECTED = "rejected"
-    """It says no. Nothing is sent until the hub is started again."""
-    MISCONFIGURED = "misconfigured"
-    """Our settings cannot be right. Nothing is sent until the hub is started again."""
-
-    @property
-    def final(self) -> bool:
-        """Whether only a person can change it."""
-        return self in (Health.REJECTED, Health.MISCONFIGURED)
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How a CRM does as this hub sees it. *cause* is for people; *next_try* is UTC, set while it waits."""
-
-    health: Health = Health.GOOD
-    cause: str = ""
-    next_try: datetime | None = field(default=None, compare=False)
 
 
 class Outbox:
@@ -120,18 +73,14 @@ class Outbox:
         return self._left_out | {name: courier.status for name, courier in self._couriers.items()}
 
 
-class _Courier:
+class _Courier(Courier):
     """Sends what is due to one CRM, a few subjects at once, each subject in order."""
 
     def __init__(self, name: str, adapter: Adapter, store: Store, public_url: str, pace: Pace) -> None:
-        self.status = Status()
+        super().__init__(f"crm {name}", store, pace, log)
         self._name = name
         self._adapter = adapter
-        self._store = store
         self._public_url = public_url
-        self._pace = pace
-        self._failures = 0
-        self._resume_at = 0.0
 
     async def run(self) -> None:
         """Send until cancelled or stopped. What is under way then gets a moment to end well."""
@@ -173,7 +122,7 @@ class _Courier:
         except Unavailable as verdict:
             self._wait(str(verdict))
         except Exception as error:
-            self._wait(_fault(error), bug=error)
+            self._wait(fault(error), bug=error)
         return []
 
     async def _deliver(self, row: Outgoing) -> None:
@@ -208,7 +157,7 @@ class _Courier:
         except (Rejected, Misconfigured) as verdict:
             reason = self._stop(verdict)
         except Unsupported as verdict:
-            reason = _line(str(verdict))
+            reason = line(str(verdict))
             log.error("crm %s does not take outbox/%s", self._name, row.id)
             self._good()
             return lambda conn: outgoing.refused(conn, row, reason)
@@ -217,7 +166,7 @@ class _Courier:
             if not repeatable:
                 return self._perhaps(row)
         except Exception as error:
-            reason = _fault(error)
+            reason = fault(error)
             log.exception("crm %s: outbox/%s cannot be sent", self._name, row.id)
             if not repeatable:
                 return self._perhaps(row)
@@ -244,63 +193,3 @@ class _Courier:
             outgoing.put_back(conn, row, "The CRM does not know the contact yet.", wait, count=True)
 
         await self._settle(work)
-
-    async def _settle(self, work: Callable[[Connection], None]) -> None:
-        """Write it down, however long the store is away: what was sent would otherwise be sent again."""
-        while True:
-            try:
-                return await self._store.write(work, Lane.BULK)
-            except Unavailable as verdict:
-                log.warning("crm %s: %s", self._name, verdict)
-                await asyncio.sleep(self._pace.look)
-
-    def _rest(self) -> float:
-        """For how many seconds nothing is to be sent."""
-        return max(0.0, self._resume_at - asyncio.get_running_loop().time())
-
-    def _good(self) -> None:
-        self._failures = 0
-        if self.status.health is Health.WAITING:
-            log.info("crm %s: sending again", self._name)
-            self.status = Status()
-
-    def _wait(self, cause: str, retry_after: float | None = None, bug: Exception | None = None) -> str:
-        """Send nothing for a while. Several failures at once count as one."""
-        now = asyncio.get_running_loop().time()
-        if not self._rest():
-            self._failures += 1
-        delay = max(self._pace.backoff.delay(self._failures), retry_after or 0)
-        self._resume_at = max(self._resume_at, now + delay)
-        before = self.status
-        if not before.health.final:
-            next_try = datetime.now(UTC) + timedelta(seconds=self._resume_at - now)
-            self.status = Status(Health.WAITING, _line(cause), next_try)
-        if self.status != before:
-            level = logging.ERROR if bug else logging.WARNING
-            log.log(level, "crm %s is waiting: %s", self._name, self.status.cause, exc_info=bug)
-        return _line(cause)
-
-    def _stop(self, verdict: Rejected | Misconfigured) -> str:
-        """Send nothing more."""
-        health = Health.REJECTED if isinstance(verdict, Rejected) else Health.MISCONFIGURED
-        if not self.status.health.final:
-            self.status = Status(health, _line(str(verdict)))
-            log.error(
-                "crm %s is %s, nothing is sent until the hub is started again: %s",
-                self._name, health.value, self.status.cause,
-            )  # fmt: skip
-        return _line(str(verdict))
-
-    def _check(self, task: asyncio.Task[None]) -> None:
-        """A delivery ends by itself; an error that comes out of it is a fault of ours."""
-        error = task.exception()
-        if isinstance(error, Exception):
-            self._wait(_fault(error), bug=error)
-
-
-def _fault(error: Exception) -> str:
-    return f"A fault in the hub ({type(error).__name__}). The log has the details."
-
-
-def _line(text: str) -> str:
-    return " ".join(text.replace("\0", "").split())[:LONGEST_REASON]

@@ -8,11 +8,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from hub.batch import Books
-from hub.config import Config
-from hub.contracts import Misconfigured, Webhook
+from hub.config import Config, Lend
+from hub.contracts import Misconfigured, Sender, Webhook
 from hub.crm.directory import Directory
 from hub.grants.keeper import Grants
+from hub.inbox.desk import Desk
+from hub.inbox.presence import Presence
+from hub.inbox.teams import Assignment
+from hub.inbox.waking import Waking
 from hub.ingest import Ingest
+from hub.letters import token
+from hub.letters.post import Post
 from hub.live import Live, RedisLive
 from hub.loans import SourceLoan
 from hub.mailroom import Mailroom
@@ -23,6 +29,7 @@ from hub.pops import Pops
 from hub.privacy.mail_rules import MailRules
 from hub.privacy.never_log import NeverLog
 from hub.store import Store
+from hub.understanding import Guide
 from hub.unrecorded import Unrecorded
 
 
@@ -30,7 +37,8 @@ from hub.unrecorded import Unrecorded
 class Service:
     """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`.
 
-    *outbox* sends nothing until it is entered, as `hub serve` does: a command that is over in a second is no courier.
+    *outbox* and *letters* send nothing until they are entered, as `hub serve` does: a command that is over in a second
+    is no courier.
     """
 
     config: Config
@@ -43,6 +51,9 @@ class Service:
     directory: Directory
     outbox: Outbox
     grants: Grants
+    presence: Presence
+    desk: Desk
+    letters: Post
 
     def lend(self, source: str) -> SourceLoan:
         """What the plug-ins of *source* may have of what only a running hub keeps."""
@@ -54,13 +65,15 @@ class Service:
         """The hub that *config* describes. Raises `StoreLocked` and `Unavailable` as `Store.open` does."""
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(Store.open(config.store))
+            tokens = token.Tokens(await store.write(token.key))
             live = await stack.enter_async_context(RedisLive(config.redis) if config.redis else Live())
             ours = ours_of(config)
             never = NeverLog(config.privacy.never_log)
-            mailroom = await stack.enter_async_context(Mailroom(mail_rules(config)))
+            mailroom = await stack.enter_async_context(Mailroom(Guide(mail_rules(config), config.region)))
             unrecorded = Unrecorded(live, ours, store.ids)
             metrics = Metrics()
-            books = Books(ours, store.ids, store.blobs, tuple(config.crm))
+            crms, assignment = tuple(config.crm), assignment_of(config, ours)
+            books = Books(ours, store.ids, store.blobs, crms, tokens.conversation_of, assignment)
             ingest = Ingest(store, live, mailroom, books, never, unrecorded, metrics, _webhooks(config))
             pops = Pops(store, live, unrecorded)
             ticking = asyncio.create_task(pops.run(), name="pops")
@@ -70,7 +83,14 @@ class Service:
             outbox = Outbox(store, adapters, config.public_url, problems)
             grants = Grants(store, config)
             stack.push_async_callback(grants.close)
-            yield cls(config, store, live, ours, ingest, pops, metrics, directory, outbox, grants)
+            senders = _senders(config, lambda source: SourceLoan(source, store, grants))
+            letters = Post(config, store, ingest, live, senders, tokens)
+            presence = await stack.enter_async_context(Presence.open(live))
+            waking = await stack.enter_async_context(Waking.open(store, live))
+            desk = Desk(store, live, waking, config.agents, config.teams)
+            yield cls(
+                config, store, live, ours, ingest, pops, metrics, directory, outbox, grants, presence, desk, letters
+            )
 
 
 def mail_rules(config: Config) -> MailRules:
@@ -90,6 +110,26 @@ def ours_of(config: Config) -> Ours:
     """Our addresses and phones, as *config* lists them."""
     lines = {name: Line(frozenset(source.ours), source.rings) for name, source in config.sources.items()}
     return Ours(tuple(config.agents.values()), lines)
+
+
+def _senders(config: Config, lend: Lend) -> dict[str, Sender]:
+    """The sender of every source that can send."""
+    senders = {}
+    for name in config.sources:
+        try:
+            sender = config.plugins(name, lend).sender
+        except Misconfigured:  # whoever runs the sources says so
+            continue
+        if sender is not None and sender.ready:
+            senders[name] = sender
+    return senders
+
+
+def assignment_of(config: Config, ours: Ours) -> Assignment:
+    """Whom new conversations belong to, as *config* says."""
+    teams = {name: config.teams[source.team] for name, source in config.sources.items() if source.team}
+    personal = {handle: agent.id for agent in ours.agents for handle in agent.handles}
+    return Assignment(teams, personal)
 
 
 def _webhooks(config: Config) -> Callable[[str], Webhook | None]:

@@ -88,6 +88,7 @@ async def running(config: Config) -> AsyncGenerator[tuple[Service, str]]:
         await stack.enter_async_context(Control(service))
         address = await stack.enter_async_context(_site(config, service, supervisor))
         await stack.enter_async_context(service.outbox)
+        await stack.enter_async_context(service.letters)
         await stack.enter_async_context(supervisor)
         await supervisor.doors_tried()
         yield service, address

@@ -16,9 +16,10 @@ from pydantic import SecretStr
 import hub
 from hub import CallState, Copy, Level, outgoing
 from hub.config import Problem
+from hub.courier import Health, Pace, Status
 from hub.crm.directory import Directory
 from hub.crm.records import Draft, Strength
-from hub.outbox import MOST_FAULTS, Health, Outbox, Pace, Status
+from hub.outbox import MOST_FAULTS, Outbox
 from hub.privacy.visibility import HUB
 from hub.store import Store
 from hub.sources.pace import Pace as Backoff

@@ -1,0 +1,277 @@
+"""Sends the letters that are due: per source a courier, who hands a letter to the source's sender, records what was
+sent as the interaction it is, and sees to its copy in the mailbox.
+
+A sender tries once and raises a verdict; here is decided what follows. Only `Rejected` and `Misconfigured` stop a
+courier, until the hub is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+
+from sqlalchemy import Connection
+
+from hub.config import Config
+from hub.contracts import Misconfigured, Rejected, Sender, Unavailable, Unsupported
+from hub.courier import Courier, Pace, Status, fault, line
+from hub.ingest import Ingest
+from hub.letters import claims, drafts
+from hub.letters.claims import Claimed
+from hub.live import Live, LiveEvent
+from hub.sources.pace import Pace as Backoff
+from hub.store import Lane, Store
+from hub.vocabulary import Copy, Letter, Level, RawMail, Sent
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 200
+"""How often a letter is tried that the server does not take now: some days (RFC 5321, 4.5.4.1)."""
+
+MOST_FILINGS = 20
+"""How often it is tried to keep a copy of a letter that has long been sent."""
+
+CLEANING_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class LettersPace(Pace):
+    """As `Pace`; a large letter over a slow line takes minutes. *filing* is how long it may take to keep a copy,
+    *again* how soon one letter is tried again."""
+
+    answer: float = 300
+    filing: float = 90
+    claim: float = 420
+    at_once: int = 2
+    again: Backoff = field(default_factory=lambda: Backoff(first_delay=15, longest_delay=1800))
+
+
+class Couriers:
+    """`async with Couriers(...)` sends what is due at each source of *senders* until the end of the block.
+
+    Letters of a source that is not among them stay as they are.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        ingest: Ingest,
+        live: Live,
+        senders: Mapping[str, Sender],
+        *,
+        pace: LettersPace | None = None,
+    ) -> None:
+        self._store = store
+        self._senders = senders
+        self._pace = pace or LettersPace()
+        self._couriers = {
+            name: _Courier(name, sender, _copy(config, name), store, ingest, live, self._pace)
+            for name, sender in senders.items()
+        }
+        self._news = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        if self._couriers:
+            if self._store.dialect == "sqlite":
+                await self._store.write(claims.forget_claims, Lane.BULK)
+            self._tasks = [
+                asyncio.create_task(self._watch(), name="letters"),
+                asyncio.create_task(self._clean(), name="uploads"),
+            ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(courier.stop() for courier in self._couriers.values()))
+        await asyncio.gather(*(sender.close() for sender in self._senders.values()), return_exceptions=True)
+
+    def statuses(self) -> dict[str, Status]:
+        """How sending from each source does, as this hub sees it."""
+        return {name: courier.status for name, courier in self._couriers.items()}
+
+    def look(self) -> None:
+        """Something is due now: do not wait for the next look."""
+        self._news.set()
+
+    async def _watch(self) -> None:
+        """One look for all sources, however many there are: a mailbox from which nothing is sent costs nothing."""
+        while True:
+            try:
+                due = await self._store.read(claims.due_sources)
+            except Unavailable as verdict:
+                log.warning("letters: %s", verdict)
+                due = []
+            for name in due:
+                if name in self._couriers:
+                    self._couriers[name].go()
+            self._news.clear()
+            try:
+                async with asyncio.timeout(self._pace.look):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def _clean(self) -> None:
+        while True:
+            try:
+                await self._store.write(
+                    lambda conn: drafts.clean(conn, self._store.blobs, datetime.now(UTC)), Lane.BULK
+                )
+            except Unavailable as verdict:
+                log.warning("uploads: %s", verdict)
+            await asyncio.sleep(CLEANING_SECONDS)
+
+
+class _Courier(Courier):
+    """Sends what is due from one source, a few letters at once."""
+
+    def __init__(
+        self, name: str, sender: Sender, copy: Copy, store: Store, ingest: Ingest, live: Live, pace: LettersPace
+    ) -> None:
+        super().__init__(f"letters from {name}", store, pace, log)
+        self._name = name
+        self._sender = sender
+        self._copy = copy
+        self._ingest = ingest
+        self._live = live
+        self._again = pace.again
+        self._filing = pace.filing
+        self._run: asyncio.Task[None] | None = None
+
+    def go(self) -> None:
+        """Send what is due, unless that is under way, or this is no time for it."""
+        if self.status.health.final or self._rest() or (self._run is not None and not self._run.done()):
+            return
+        self._run = asyncio.create_task(self._round(), name=f"letters {self._name}")
+        self._run.add_done_callback(self._check)
+
+    async def stop(self) -> None:
+        """End. What is under way gets a moment to end well."""
+        if self._run is not None:
+            self._run.cancel()
+            await asyncio.gather(self._run, return_exceptions=True)
+
+    async def _round(self) -> None:
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            while not self.status.health.final and not self._rest():
+                claimed = await self._claim(self._pace.at_once - len(under_way))
+                under_way |= {asyncio.create_task(self._deliver(letter)) for letter in claimed}
+                if not under_way:
+                    return
+                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    self._check(task)
+        finally:
+            if under_way:
+                await asyncio.wait(under_way, timeout=self._pace.grace)
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _claim(self, limit: int) -> list[Claimed]:
+        if not limit:
+            return []
+        name, seconds = self._name, self._pace.claim
+        try:
+            claimed, unheard = await self._store.write(lambda conn: claims.claim(conn, name, limit, seconds), Lane.BULK)
+        except Unavailable as verdict:
+            self._wait(str(verdict))
+            return []
+        for conversation_id in unheard:
+            self._tell(conversation_id)
+        return claimed
+
+    async def _deliver(self, letter: Claimed) -> None:
+        """Send one letter, or file it, and write down how that ended."""
+        try:
+            raw = await self._store.read(lambda conn: self._store.blobs.read(conn, letter.blob))
+        except (Unavailable, OSError) as error:
+            reason = line(str(error))
+            await self._settle(lambda conn: claims.put_back(conn, letter, reason, count=False))
+            self._wait(reason)
+            return
+        if raw is None:
+            await self._settle(lambda conn: claims.refused(conn, letter, "Its mail is not there any more."))
+            return
+        mail = Letter(key=letter.key, sender=letter.sender, recipients=letter.recipients, raw=raw)
+        if not letter.was_sent:
+            work, left = await self._send(letter, mail)
+            await self._settle(work)
+            self._tell(letter.conversation_id)
+            if not left:
+                return
+        await self._settle(await self._keep(letter, mail))
+        self._tell(letter.conversation_id)
+
+    async def _send(self, letter: Claimed, mail: Letter) -> tuple[Callable[[Connection], None], bool]:
+        """Try once. Answers what to write down, and whether it is gone."""
+        sent = Sent()
+        try:
+            async with asyncio.timeout(self._pace.answer):
+                sent = await self._sender.send(mail)
+        except Unavailable as verdict:
+            reason = self._wait(str(verdict), verdict.retry_after)
+            if letter.attempts + 1 >= MOST_ATTEMPTS:
+                return (lambda conn: claims.refused(conn, letter, reason)), False
+            wait = max(self._again.delay(letter.attempts + 1), verdict.retry_after or 0)
+            return (lambda conn: claims.put_back(conn, letter, reason, wait)), False
+        except (Rejected, Misconfigured) as verdict:
+            reason = self._stop(verdict)
+            return (lambda conn: claims.put_back(conn, letter, reason, count=False)), False
+        except Unsupported as verdict:
+            reason = line(str(verdict))
+            log.warning("%s: letter/%s is not taken", self._called, letter.id)
+            self._good()
+            return (lambda conn: claims.refused(conn, letter, reason)), False
+        except TimeoutError:
+            log.error("%s: letter/%s was perhaps sent, and is not sent again by itself", self._called, letter.id)
+            self._wait("The server took a letter and did not answer.")
+            return (lambda conn: claims.unheard(conn, letter)), False
+        except Exception as error:
+            log.exception("%s: letter/%s cannot be sent", self._called, letter.id)
+            self._wait(fault(error))
+            return (lambda conn: claims.unheard(conn, letter)), False
+        self._good()
+        new_id = self._store.ids
+        return (lambda conn: claims.sent(conn, letter, sent.provider_id, sent.refused, new_id)), True
+
+    async def _keep(self, letter: Claimed, mail: Letter) -> Callable[[Connection], None]:
+        """Record what was sent and file it, both once however often it is done. Answers what to write down."""
+        try:
+            await self._ingest.record(self._name, [RawMail(mail.raw, self._copy, datetime.now(UTC))])
+            async with asyncio.timeout(self._filing):
+                await self._sender.file(mail)
+        except (Rejected, Misconfigured, Unsupported) as verdict:
+            reason = f"It was sent. No copy is kept in the mailbox: {line(str(verdict))}"
+            log.warning("%s: letter/%s is not filed", self._called, letter.id)
+            return lambda conn: claims.filed(conn, letter, reason)
+        except Exception as error:
+            known = isinstance(error, Unavailable | TimeoutError)
+            if not known:
+                log.exception("%s: letter/%s cannot be filed", self._called, letter.id)
+            reason = line(str(error)) if known else fault(error)
+            if letter.attempts + 1 >= MOST_FILINGS and letter.was_sent:
+                reason = f"It was sent. No copy is kept in the mailbox: {reason}"
+                return lambda conn: claims.filed(conn, letter, reason)
+            wait = self._again.delay(letter.attempts + 1)
+            return lambda conn: claims.put_back(conn, letter, "", wait)
+        return lambda conn: claims.filed(conn, letter)
+
+    def _tell(self, conversation_id: int) -> None:
+        self._live.publish([LiveEvent("activity", {"conversations": [str(conversation_id)]})])
+
+
+def _copy(config: Config, source: str) -> Copy:
+    """Where what we sent lies: with us, open to those to whom the source is."""
+    settings = config.sources[source].settings
+    level, audience = Level(settings.get("level", Level.ALL)), str(settings.get("audience", ""))
+    return Copy(flags=frozenset(["\\Seen"]), level=level, audience=audience)
