@@ -42,15 +42,15 @@ def _report(raw: bytes, mail: Mail, depth: int) -> Report | None:
         raw = raw.replace(b"\r", b"\n")
     root = mime.read(raw)
     leaves = list(root.leaves()) if root.parts else []
-    original = returned.from_parts(leaves, raw)
-    told = plain.letter(mail.subject, _words(leaves, raw) or mail.text)
+    told = plain.letter(mail.subject, _words(leaves, raw) or mail.text, returned.from_parts(leaves, raw))
+    original = told.original
     for part in leaves:
         if part.media_type == feedback.FEEDBACK:
-            return feedback.complaint(_text(part, raw), original.or_else(told.original))
+            return feedback.complaint(_text(part, raw), original)
         if part.media_type in feedback.RECEIPTS:
             return feedback.receipt(_text(part, raw), original)
     found, known, fields = _notified(leaves, raw, told)
-    original = original.or_else(known).or_else(told.original)
+    original = original.or_else(known)
     if not found and root.media_type == "multipart/report" and not _delivery(root, leaves):
         return None
     kind = status.kind(found)
@@ -66,11 +66,14 @@ def _report(raw: bytes, mail: Mail, depth: int) -> Report | None:
         kind, found = read
     if kind is Kind.BOUNCE:
         found = [each for each in found if each.outcome in ("failed", "delayed")]
+    unique: dict[str, Recipient] = {}
+    for each in found:
+        unique.setdefault(each.address, each)
     return Report(
         kind=kind,
         original_message_id=original.message_id or mail.in_reply_to,
         original_subject=original.subject,
-        recipients=tuple({each.address: each for each in reversed(found)}.values())[::-1],
+        recipients=tuple(unique.values()),
     )
 
 

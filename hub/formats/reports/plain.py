@@ -30,7 +30,7 @@ _CUT = re.compile(
     )$""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
-_QUOTED = re.compile(r"^[ \t]*>(?!>)[^\n]*\n?", re.MULTILINE)
+_NOT_ITS_OWN = re.compile(r"^[ \t]*(?:>(?!>)|Subject[ \t]*:)[^\n]*\n?", re.IGNORECASE | re.MULTILINE)
 
 _FAILED = re.compile(
     r"""undeliver | (?:not|n't|cannot|never)\ (?:be\ |been\ |able\ to\ )?(?:deliver|sent|send|reach|relayed)
@@ -76,13 +76,16 @@ class Letter(NamedTuple):
     original: Original
 
 
-def letter(subject: str, text: str) -> Letter:
-    """*text* parted at the returned mail. What the words themselves tell of that mail is added to it."""
+def letter(subject: str, text: str, known: Original) -> Letter:
+    """*text* parted at the returned mail, of which *known* is known. What the words tell of it is added."""
     text = text[:LONGEST]
     cut = _CUT.search(text)
     words = text[: cut.start()] if cut else text
     below = from_text(text[cut.start() :]) if cut else Original()
-    return Letter(subject, _QUOTED.sub("", words), below.or_else(from_text(words)))
+    original = known.or_else(below).or_else(from_text(words))
+    # What our mail was called is no reason: it may have been called "Mailbox full".
+    subject = subject.replace(original.subject, "") if original.subject else subject
+    return Letter(subject, _NOT_ITS_OWN.sub("", words), original)
 
 
 def read(
@@ -107,7 +110,8 @@ def read(
 
 
 def _addresses(words: str, ours: Collection[str]) -> list[str]:
-    """Those in *words* who look concerned: not who sent it, not whom to ask, unless nobody else is there."""
+    """Those in *words* who look concerned: not who sent the mail, and not we or whom to ask unless nobody else is
+    there."""
     senders = {match[1].lower() for match in _SENDERS.finditer(words)}
     everybody = [
         list(dict.fromkeys(match[1].rstrip(".") for match in pattern.finditer(words)))
@@ -117,7 +121,7 @@ def _addresses(words: str, ours: Collection[str]) -> list[str]:
         others = [each for each in found if each.lower() not in ours and each.lower() not in senders]
         if others:
             return [each for each in others if not _HELPERS.match(each)] or others
-    return next((found for found in everybody if found), [])
+    return [each for found in everybody for each in found if each.lower() in ours and each.lower() not in senders][:1]
 
 
 def _recipients(who: Sequence[str], told: Letter, waiting: bool) -> list[Recipient]:

@@ -361,6 +361,26 @@ def test_without_a_returned_mail_the_bounce_itself_says_what_it_answers() -> Non
     assert _found(raw).original_message_id == "<out-3@example.com>"
 
 
+def test_what_our_mail_was_called_is_no_reason() -> None:
+    body = """\
+        Your message
+
+          Subject: User unknown? Mailbox full?
+
+        was not delivered to:
+
+          ada@example.org
+        """
+    (who,) = _found(_letter(body, Subject="Undeliverable: User unknown? Mailbox full?")).recipients
+    assert (who.address, who.reason, who.dead) == ("ada@example.org", Reason.UNDEFINED, False)
+
+
+def test_who_sent_the_mail_did_not_fail() -> None:
+    assert _report(_letter("An error occurred in a message from sales@example.com.\n")) is None
+    found = _found(_letter("sales@example.com: 552 5.2.2 mailbox full\n"))  # we wrote to ourselves
+    assert [each.address for each in found.recipients] == ["sales@example.com"]
+
+
 def test_a_bounce_in_html_alone_is_read() -> None:
     page = "<p>Delivery has failed to these recipients:</p><p>ada@example.org</p><p>550 5.1.1 User unknown</p>"
     (who,) = _found(_letter(page, Content_Type="text/html; charset=utf-8")).recipients
