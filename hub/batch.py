@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from hub.fold import Told
+from hub.inbox.teams import Assignment
 from hub.live import LiveEvent
 from hub.ours import Ours
 from hub.store.blobs import Blobs
@@ -64,14 +65,15 @@ def _no_conversation(_: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What recording needs to know beside the batch: our addresses, new ids, the blobs, which CRMs to tell, and which
-    conversation a Message-ID of ours names (`hub.letters.token`)."""
+    """What recording needs to know beside the batch: our addresses, new ids, the blobs, which CRMs to tell, which
+    conversation a Message-ID of ours names (`hub.letters.token`), and whose new conversations are."""
 
     ours: Ours
     new_id: Callable[[], int]
     blobs: Blobs
     destinations: tuple[str, ...] = ()
     conversation_of: Callable[[str], int | None] = _no_conversation
+    assignment: Assignment = field(default_factory=Assignment)
 
 
 class Row(NamedTuple):

@@ -21,6 +21,7 @@ from hub import registry
 from hub.contracts import Adapter, Connector, Door, Loan, Misconfigured, Sender, Settings, Setup, Webhook
 from hub.grants import keys as token_keys
 from hub.grants.apps import App, OAuthTable
+from hub.inbox.teams import Assign, Team
 from hub.privacy.mail_rules import Internal
 from hub.references import Secrets, is_reference
 from hub.vocabulary import Agent
@@ -66,6 +67,22 @@ class AgentTable(_Table):
     extensions: list[str] = []
 
 
+class TeamTable(_Table):
+    """`[teams.<id>]`: colleagues who share conversations."""
+
+    name: str = ""
+    agents: list[str] = []
+    assign: Literal["by-hand", "round-robin", "least-busy"] = "by-hand"
+
+
+class InboxTable(_Table):
+    """`[inbox]`: how conversations are worked on. Seconds and hours."""
+
+    undo_seconds: int = Field(10, ge=0, le=120)
+    amber_hours: float = Field(4, gt=0)
+    red_hours: float = Field(24, gt=0)
+
+
 class SourceTable(_Table):
     """`[sources.<name>]`: the keys every source has; the others are its plug-in's own."""
 
@@ -75,6 +92,7 @@ class SourceTable(_Table):
     oauth: str = ""
     account: str = ""
     canary_minutes: int = Field(0, ge=0)
+    team: str = ""
 
 
 class CrmTable(_Table):
@@ -87,13 +105,15 @@ TABLES: Mapping[str, type[BaseModel]] = MappingProxyType(
     {
         "hub": HubTable,
         "privacy": PrivacyTable,
+        "inbox": InboxTable,
         "agents": AgentTable,
+        "teams": TeamTable,
         "sources": SourceTable,
         "oauth": OAuthTable,
         "crm": CrmTable,
     }
 )
-"""The tables of the file. `agents`, `sources`, `oauth` and `crm` hold one such table for each name."""
+"""The tables of the file. `agents`, `teams`, `sources`, `oauth` and `crm` hold one such table for each name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +150,9 @@ class Plugins:
 class SourceConfig:
     """A source: its addresses (*ours*, handles), whose screens it *rings* (agent ids), and its plug-in's *settings* as
     they stand in the file, where secrets are still references. *oauth* is the app that asks for permission to read it,
-    "" where a password does, and *account* whoever gives it where that is another than the mailbox itself. Every
-    *canary_minutes* (0: never) it sends a test mail to itself.
+    "" where a password does, and *account* whoever gives it where that is another than the mailbox itself. *team* is
+    the team its new conversations belong to, "" for none. Every *canary_minutes* (0: never) it sends a test mail to
+    itself.
     `Config.plugins` builds the plug-ins it *offers*."""
 
     name: str
@@ -142,6 +163,7 @@ class SourceConfig:
     oauth: str
     account: str
     canary_minutes: int
+    team: str
     offers: registry.Provider = field(repr=False)
     typed: Mapping[type[Settings], Settings] = field(repr=False)
 
@@ -154,6 +176,15 @@ class CrmConfig:
     adapter: str
     settings: Settings = field(repr=False)
     offers: Callable[[Settings, Setup], Adapter] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxConfig:
+    """A letter can be called back for *undo_seconds*; what waits for us turns amber after *amber_hours*, then red."""
+
+    undo_seconds: int = 10
+    amber_hours: float = 4
+    red_hours: float = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +213,8 @@ class Config:
     languages: tuple[str, ...]
     sources: Mapping[str, SourceConfig]
     agents: Mapping[str, Agent]
+    teams: Mapping[str, Team]
+    inbox: InboxConfig
     oauth: Mapping[str, App]
     keys: tuple[bytes, ...] = field(repr=False)
     crm: Mapping[str, CrmConfig]
@@ -294,6 +327,7 @@ class _Reader:
         self.region = self.value("hub.region", "", values.region, hub.region)
         self.value("hub.listen", ("", 0), values.listen, hub.listen)
         agents = self.agents()
+        teams = self.teams(agents)
         sources = self.sources(agents)
         config = Config(
             path=self.path,
@@ -308,6 +342,8 @@ class _Reader:
             languages=self.all("hub.languages", hub.languages or ["en"], values.language),
             sources=MappingProxyType(sources),
             agents=MappingProxyType(agents),
+            teams=MappingProxyType(teams),
+            inbox=self.inbox(),
             oauth=MappingProxyType(self.oauth()),
             keys=self.keys(hub.key),
             crm=MappingProxyType(self.crm()),
@@ -338,6 +374,36 @@ class _Reader:
             agents[name] = Agent(name, agent.name, handles, extensions)
         return agents
 
+    def teams(self, agents: Mapping[str, Agent]) -> dict[str, Team]:
+        """The teams."""
+        teams = {}
+        for name, table in self.tables("teams"):
+            path = f"teams.{values.quoted(name)}"
+            team = self.checked(path, TeamTable, table)
+            if team is None:
+                continue
+            for place, agent in enumerate(team.agents):
+                self.agent(f"{path}.agents[{place}]", agent, agents)
+            if team.assign != "by-hand" and not team.agents:
+                self.wrong(f"{path}.agents", f'must name who takes turns. Name somebody, or remove "{team.assign}".')
+            people = tuple(dict.fromkeys(agent for agent in team.agents if agent in agents))
+            teams[name] = Team(name, team.name or name, people, Assign(team.assign))
+        return teams
+
+    def inbox(self) -> InboxConfig:
+        """How conversations are worked on."""
+        table = self.checked("inbox", InboxTable, self.section("inbox")) or InboxTable()
+        if table.red_hours < table.amber_hours:
+            self.wrong("inbox.red_hours", f"must not be less than amber_hours, which is {table.amber_hours:g}.")
+        return InboxConfig(table.undo_seconds, table.amber_hours, table.red_hours)
+
+    def agent(self, path: str, agent: str, agents: Mapping[str, Agent], source: str = "") -> None:
+        """*agent* must be one of *agents*."""
+        if agent not in agents:
+            guess = registry.nearest(agent, agents)
+            cure = f'Did you mean "{guess}"?' if guess else f"Add [agents.{agent}]."
+            self.wrong(path, f'there is no agent "{agent}". {cure}', source=source)
+
     def sources(self, agents: Mapping[str, Agent]) -> dict[str, SourceConfig]:
         """The sources that are right. What is wrong with the others is among the problems, under their names."""
         sources = {}
@@ -358,10 +424,11 @@ class _Reader:
             return None
         ours = self.all(f"{path}.ours", frame.ours, self.handle, source=name)
         for place, agent in enumerate(frame.rings):
-            if agent not in agents:
-                guess = registry.nearest(agent, agents)
-                cure = f'Did you mean "{guess}"?' if guess else f"Add [agents.{agent}]."
-                self.wrong(f"{path}.rings[{place}]", f'there is no agent "{agent}". {cure}', source=name)
+            self.agent(f"{path}.rings[{place}]", agent, agents, name)
+        if frame.team and frame.team not in (teams := self.section("teams")):
+            guess = registry.nearest(frame.team, teams)
+            cure = f'Did you mean "{guess}"?' if guess else f"Add [teams.{frame.team}]."
+            self.wrong(f"{path}.team", f'there is no team "{frame.team}". {cure}', source=name)
         try:
             offers = registry.provider(frame.provider)
         except registry.UnknownPlugin as error:
@@ -387,6 +454,7 @@ class _Reader:
             oauth=frame.oauth,
             account=frame.account,
             canary_minutes=frame.canary_minutes,
+            team=frame.team,
             offers=offers,
             typed=MappingProxyType(typed),
         )

@@ -19,6 +19,7 @@ from hub import facts as documents
 from hub.batch import Books, Entry, Part, Recorded, Row, Subject
 from hub.crm.join import read_identities
 from hub.fold import Told, direction, fold, occurred_at
+from hub.inbox import states
 from hub.ledger import write
 from hub.live import LiveEvent
 from hub.match import match
@@ -73,6 +74,7 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     shares = sharing.inherit(conn, subjects)
     write(conn, subjects, books, now)
     sharing.write(conn, shares)
+    returned = states.recorded(conn, subjects, now, books.assignment)
     for part in kept:
         copies.change(conn, part.source, part.changes)
     calls = [_ringing(subject, books.ours, now) for subject in subjects if isinstance(subject.facts, Call)]
@@ -87,7 +89,7 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
             LiveEvent(
                 "activity",
                 {
-                    "conversations": [str(subject.conversation) for subject in subjects],
+                    "conversations": [str(id) for id in ({subject.conversation for subject in subjects} | returned)],
                     "contacts": [str(contact) for contact in contacts],
                 },
             )

@@ -90,7 +90,7 @@ _STANDING = SetRead(
 _HISTORY = SetRead(
     sa.select(
         *(interactions.c[name] for name in ("conversation_id", "occurred_at", "id", "direction", "kind", "outcome")),
-        interactions.c.facts.cast(sa.Text).contains('"automatic":"').label("automatic"),
+        sa.literal_column("""facts LIKE '%"automatic":"%'""").label("automatic"),
     )
     .where(among(interactions.c.conversation_id))
     .order_by(interactions.c.occurred_at, interactions.c.id)
