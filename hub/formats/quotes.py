@@ -29,6 +29,8 @@ def _any(words: str) -> str:
 
 _LONGEST_ATTRIBUTION = 300
 _ATTRIBUTION_LINES = 4
+# "---- 在 …，… 写道： ----", of NetEase's app.
+_RULED = re.compile(r"-{3,10}\s?([^-].{0,280}?)\s?-{3,10}")
 _HEADER_LINES = 8
 
 _WROTE = _any(
@@ -58,7 +60,8 @@ _ORIGINAL = re.compile(
         "wiadomość oryginalna|oryginalna wiadomość|пересылаемое сообщение|исходное сообщение|původní zpráva|"
         "eredeti üzenet|orijinal mesaj|forwarded message|begin forwarded message|reply message|原始邮件|原始郵件|"
         "邮件原件|原邮件|转发邮件|转发的邮件|轉寄郵件|轉寄的郵件|回复的原邮件|回覆的原郵件|元のメッセージ|"
-        "オリジナル メッセージ|オリジナルメッセージ|転送されたメッセージ|원본 메시지|원본 메일"
+        "オリジナル メッセージ|オリジナルメッセージ|転送されたメッセージ|원본 메시지|원본 메일|original|"
+        "回复邮件|回覆郵件|转发邮件信息|轉寄郵件資訊|回复原邮件|转发的原邮件"
     )
     + r")\s*[-_=*—:]{0,}.{0,40}$",
     re.IGNORECASE,
@@ -88,10 +91,13 @@ _CLOSING = re.compile(
     r"(?:viele|beste|liebe) gr(?:ü|ue)(?:ß|ss)e|cordialement|bien cordialement|saludos(?: cordiales)?|un saludo|"
     r"cordiali saluti|distinti saluti|met vriendelijke groet(?:en)?|med vänliga hälsningar|vennlig hilsen|"
     r"med venlig hilsen|ystävällisin terveisin|"
-    r"pozdrawiam|с уважением|atenciosamente|此致|此致敬礼|此致敬禮|祝好|顺颂商祺|順頌商祺)[\s,.!，。！]*$",
+    r"pozdrawiam|с уважением|atenciosamente|此致|此致敬[礼禮]|"
+    r"(?:[顺順此即敬谨謹]\s?)?[祝颂頌]\s?.{0,8}(?:[祺安好绥綏]|[顺順]利|愉快))[\s,.!，。！]*$",
     re.IGNORECASE,
 )
 _LONGEST_CLOSING = 36
+_LONG_RULE = re.compile(r"-{6,60}$")
+_CHINESE = re.compile("[\u4e00-\u9fff]")
 _SIGNATURE_LINES = 8
 _SIGNATURE_LINE = 70
 _DEVICE = re.compile(
@@ -101,7 +107,10 @@ _DEVICE = re.compile(
     r"Enviado (?:desde |do |de |a partir d)|"
     r"Inviato da |Verzonden (?:vanaf |met |via )|Verstuurd vanaf |Skickat från |Sendt fra |Lähetetty |"
     r"Wysłan[eoy] z |Отправлено (?:с |из |от )|Odesláno z |Küldve |iPhone'?umdan gönderildi|"
-    r"(?:发自|發自|寄自|来自|來自)我的|(?:从|從).{1,20}(?:发送|發送|傳送|寄出)|.{1,20}から送信|"
+    r"(?:发自|發自|寄自|来自|來自|发送自|傳送自)\s?(?:我的|QQ|企业微信|企業微信|网易|網易|飞书|飛書|钉钉|釘釘|阿里|新浪|"
+    r"Foxmail|Outlook|iPhone|iPad|Android|Windows|Mac|华为|小米)|(?:获取|取得|下载|下載).{0,12}Outlook|"
+    r"由\s?.{2,20}\s?(?:发出|發出|寄出)$|签名由.{2,20}定制$|"
+    r"(?:从|從).{1,20}(?:发送|發送|傳送|寄出)|.{1,20}から送信|"
     r"나의 .{1,20}에서 보냄"
     r").{0,80}$",
     re.IGNORECASE,
@@ -128,7 +137,14 @@ def _kinds(lines: Sequence[str]) -> list[Kind]:
     """The kind of each line; *lines* are stripped. A blank line goes with the one before it."""
     kinds: list[Kind] = ["new"] * len(lines)
     current: Kind = "new"
+    armoured = -1  # the last line of a PGP block
     for at, line in enumerate(lines):
+        if at <= armoured:
+            continue
+        if line.startswith(_ARMOUR):
+            armoured = _armour_ends(lines, at)
+            kinds[at : armoured + 1] = ["signature"] * (armoured + 1 - at)
+            continue
         if not line:
             kinds[at] = kinds[at - 1] if at else "new"
             continue
@@ -156,6 +172,19 @@ def _kinds(lines: Sequence[str]) -> list[Kind]:
             current = "signature"
         kinds[at] = current
     return kinds
+
+
+_ARMOUR = ("-----BEGIN PGP SIGNED MESSAGE-----", "-----BEGIN PGP SIGNATURE-----")
+_LONGEST_ARMOUR = 200
+
+
+def _armour_ends(lines: Sequence[str], at: int) -> int:
+    """The last line of the head of a signed text, or of its signature (RFC 9580 section 7)."""
+    last = "" if lines[at] == _ARMOUR[0] else "-----END PGP SIGNATURE-----"
+    for later in range(at + 1, min(len(lines), at + _LONGEST_ARMOUR)):
+        if lines[later] == last:
+            return later
+    return at
 
 
 def _opens_quote(lines: Sequence[str], at: int) -> bool:
@@ -191,6 +220,8 @@ def _attribution(lines: Sequence[str], at: int) -> int | None:
     line = lines[at]
     if len(line) > _LONGEST_ATTRIBUTION:
         return None
+    if line[-1] == "-" and (ruled := _RULED.fullmatch(line)):
+        line = ruled[1]
     said = line.rstrip(" :：").lower().endswith(_VERBS)
     if not said and line[-1] not in ":：":
         return None
@@ -229,9 +260,13 @@ def _marked_quote_follows(lines: Sequence[str], at: int) -> bool:
 
 def _begins_signature(lines: Sequence[str], at: int) -> bool:
     line = lines[at]
-    if len(line) > _LONGEST_CLOSING:
+    if len(line) > _LONGEST_CLOSING and line[0] != "-":
         return False
-    return bool(_DASHES.match(line) or (_CLOSING.match(line) and _is_short(lines, at)))
+    if _DASHES.match(line):
+        return True
+    # QQ and Foxmail draw a long line above what others put after two dashes.
+    ruled = _LONG_RULE.match(line) is not None and _CHINESE.search("".join(lines[at + 1 : at + 3])) is not None
+    return (ruled or _CLOSING.match(line) is not None) and _is_short(lines, at)
 
 
 def _is_short(lines: Sequence[str], at: int) -> bool:
