@@ -19,34 +19,35 @@ Automatic = Literal["auto-replied", "auto-generated", "auto-notified"]
 
 # --- who sent it ------------------------------------------------------------------------------------------------
 
+_LONGEST = 2_000
+"""Characters of a field that are looked at, so that no header can be made to take long."""
+
 _DAEMON = re.compile(
     r"mailer[-_]?daemon|mail[-_]daemon|post_master@|mail[ ._]deliver(?:y|er)[ ._](?:sub)?system", re.IGNORECASE
 )
+_NOBODY = r"(?:[\w.+-]*[._-])?(?:no|do-?not|dont|never)[._-]?(?:reply|respond|answer)(?:[._+-][\w.+-]*)?"
+_NO_REPLY = re.compile(rf"(?:^|[\s<\"]){_NOBODY}@", re.IGNORECASE)
 # A person may sit at these: they count only beside another sign.
 _MACHINE_LIKE = re.compile(
-    r"(?:^|[\s<\"])(?:postmaster|sysadmin|mail-?admin|system|notifier|(?:[\w.+-]*[._-])?"
-    r"(?:no|do-?not|dont|never)[._-]?(?:reply|respond|answer)(?:[._+-][\w.+-]*)?)@",
-    re.IGNORECASE,
-)
-_NO_REPLY = re.compile(
-    r"(?:^|[\s<\"])(?:[\w.+-]*[._-])?(?:no|do-?not|dont|never)[._-]?(?:reply|respond|answer)(?:[._+-][\w.+-]*)?@",
-    re.IGNORECASE,
+    rf"(?:^|[\s<\"])(?:postmaster|sysadmin|mail-?admin|system|notifier|{_NOBODY})@", re.IGNORECASE
 )
 _EMPTY_PATH = re.compile(r"\s*<\s*>\s*")
 _TOKEN = re.compile(r"[a-z][a-z0-9_-]*", re.IGNORECASE)
 
-# How mail servers begin the subject of what they return. "Re:" and "Fwd:" before it are a person's.
+# How mail servers begin the subject of what they return, and parcel services do not. "Re:" before it is a person's.
 _RETURNED = re.compile(
-    r"""\W*(?:
-      undeliver(?:able|ed)\b | un(?:able\ to|successful)\ deliver | not\ delivered | non-?delivery\b
+    r"""\W{0,20}(?:
+      undeliver(?:able|ed)\b(?!\ (?:parcel|package|order|item|shipment)) | non-?delivery\ (?:report|notification|of)
     | (?:mail|message|e-?mail)\ (?:delivery|system)\ (?:has\ )?(?:fail|error|delay|status|problem)
     | (?:mail|message|e-?mail)\ (?:could\ not\ be|not|was\ not)\ (?:sent|delivered)
-    | delivery\ (?:status|fail|notification|report|problem|has\ failed|delayed)
-    | (?:message\ )?delivery\ has\ failed | returned\ (?:mail|to\ sender|e-?mail) | failure\ notice\b
-    | fail(?:ed|ure)\ (?:to\ deliver|delivery|notice) | notice:\ mail\ delivery | there\ was\ an\ error\ sending\ your
-    | (?:postmaster|mail)\ (?:notify|warning): | warning:\ (?:could\ not\ send|message) | delayed\ mail\b
-    | message\ you\ sent\ blocked | \[?postmaster\]?\ email\ delivery
-    | unzustellbar | zustellung | nicht\ zustellbar | mail\ konnte\ nicht
+    | unable\ to\ deliver\ (?:your\ )?(?:mail|message|e-?mail) | delivery\ notification:\ delivery
+    | delivery\ (?:status\ notification|has\ failed|fail(?:ed|ure))\b(?!\ (?:for|of)\ (?:your\ )?(?:order|parcel))
+    | returned\ (?:mail|e-?mail)\b | failure\ notice\b | fail(?:ed|ure)\ (?:delivery|notice)
+    | fail(?:ed|ure)\ to\ deliver\ (?:mail|message) | notice:\ mail\ delivery 
+    | there\ was\ an\ error\ sending\ your | (?:postmaster|mail)\ (?:notify|warning):
+    | warning:\ (?:could\ not\ send|message) | delayed\ mail\b | message\ you\ sent\ blocked
+    | \[?postmaster\]?\ email\ delivery
+    | unzustellbar | (?:e-?mail|nachricht)\ nicht\ zustellbar | nicht\ zugestellt: | mail\ konnte\ nicht
     | (?:échec|echec)\ (?:de\ (?:la\ )?remise|d['’]envoi) | non\ remis | message\ non\ distribu
     | no\ se\ (?:puede|pudo|ha\ podido)\ entregar | no\ entregado | mensaje\ no\ entregado
     | mancata\ (?:consegna|recapito) | impossibile\ recapitare | não\ (?:foi\ )?(?:entregue|possível\ entregar)
@@ -55,7 +56,7 @@ _RETURNED = re.compile(
     | メールエラー | (?:メール|メッセージ).{0,12}(?:配送|配信)(?:でき|不能|エラー)
     | 配信(?:不能|エラー) | 送信(?:エラー|できませんでした)
     | (?:来自|來自).{1,80}的退信 | 退信 | 系统退信 | 系統退信
-    | 无法投递 | 無法(?:投遞|傳遞|寄達) | 投递失败 | 未送达 | 无法送达 | 未傳遞
+    | 无法投递 | 無法(?:投遞|傳遞|寄達) | 投递失败 | (?:未送达|无法送达|未傳遞)[:：]
     | 배달되지\ 않음 | 반송
     )""",
     re.IGNORECASE | re.VERBOSE,
@@ -94,8 +95,8 @@ def kind(media_type: str, first: Mapping[str, str], subject: str) -> str | None:
     """Why no person sent a mail: `report`, `auto-replied`, `auto-generated`, `auto-notified`, `list` or `bulk`; None
     where one did. *first* holds the mail's own fields, names in lower case; *subject* is decoded."""
     said = first.get
-    sender, path, auto = said("from", ""), said("return-path", ""), said("auto-submitted", "")
-    token = _TOKEN.match(auto.strip())
+    sender, path, subject = said("from", "")[:_LONGEST], said("return-path", "")[:_LONGEST], subject[:_LONGEST]
+    token = _TOKEN.match(said("auto-submitted", "").strip())
     submitted = token[0].lower() if token else ""
     precedence = said("precedence", "").strip().lower().replace("-", "_")
     if media_type == "multipart/report" or said("x-failed-recipients") or _DAEMON.search(sender + " " + path):
@@ -164,11 +165,11 @@ def _distributed(first: Mapping[str, str], precedence: str) -> str | None:
 # --- whether it may be answered by itself -----------------------------------------------------------------------
 
 _NEVER_ANSWERED = re.compile(
-    r"""(?:mailer[-_]?daemon|mail[-_]daemon|daemon|post_?master|hostmaster|webmaster|abuse|root|nobody|www-data|apache
+    rf"""(?:mailer[-_]?daemon|mail[-_]daemon|daemon|post_?master|hostmaster|webmaster|abuse|root|nobody|www-data|apache
     |listserv|list-?server|majordomo|mailman|sympa|ezmlm|newsletters?|news|notif(?:y|ications?|ier)|alerts?|bounces?
-    |auto(?:mat(?:ic|ed))?[._-]?(?:reply|mail|confirm|responder)?|unsubscribe|.*[-_+.](?:request|errors?|outgoing)
+    |auto(?:mat(?:ic|ed))?[._-]?(?:reply|mail|confirm|responder)|unsubscribe|.*[-_+.](?:request|errors?|outgoing)
     |owner-.*|(?:.*[-_+.])?bounces?(?:[-+._].*)?
-    |(?:.*[._-])?(?:no|do-?not|dont|never)[._-]?(?:reply|respond|answer)(?:[._+-].*)?)""",
+    |{_NOBODY})""",
     re.IGNORECASE | re.VERBOSE,
 )
 # A forwarder rewrote the path of whoever sent it (SRS); Exchange Online writes "bounces+SRS=" for that.
@@ -184,11 +185,11 @@ def may_be_answered(mail: Mail) -> bool:
         return False
     for address in (*mail.sender, *mail.reply_to):
         local, at, domain = address.address.rpartition("@")
-        if not at or not domain or _NEVER_ANSWERED.fullmatch(local):
+        if not at or not domain or len(local) > _LONGEST or _NEVER_ANSWERED.fullmatch(local):
             return False
     for name, value in mail.headers:
         if name == "return-path":
-            path = value.strip().strip("<>").strip()
+            path = value[:_LONGEST].strip().strip("<>").strip()
             local = path.rpartition("@")[0] or path
             if not local or (_NEVER_ANSWERED.fullmatch(local) and not _REWRITTEN.search(local)):
                 return False

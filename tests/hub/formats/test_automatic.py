@@ -82,6 +82,12 @@ def test_the_auto_reply_set(name: str, kind: str | None) -> None:
         ({"From": "no-reply@shop.example"}, "auto-generated"),
         ({"From": "Shop <orders-noreply+77@shop.example>"}, "auto-generated"),
         ({"From": "Nora Reply <nora.reply@example.org>"}, None),
+        ({"From": "no-reply@parcels.example", "Subject": "Delivery status of order 77"}, "auto-generated"),
+        ({"From": "no-reply@parcels.example", "Subject": "Undelivered parcel"}, "auto-generated"),
+        ({"From": "no-reply@parcels.example", "Subject": "Zustellung Ihres Pakets heute"}, "auto-generated"),
+        ({"From": "no-reply@example.net", "Subject": "Undeliverable: Offer"}, "report"),
+        ({"Return_Path": "<>", "Subject": "Unzustellbar: Angebot"}, "report"),
+        ({"Return_Path": "<>", "Subject": "未送达: 报价单"}, "report"),
         # Exchange writes this on what people send too; SES and other services write that on everything.
         ({"X_Auto_Response_Suppress": "DR, OOF, AutoReply"}, None),
         ({"Feedback_ID": "1.eu-west-1:AmazonSES"}, None),
