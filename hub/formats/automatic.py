@@ -43,7 +43,7 @@ _RETURNED = re.compile(
     | unable\ to\ deliver\ (?:your\ )?(?:mail|message|e-?mail) | delivery\ notification:\ delivery
     | delivery\ (?:status\ notification|has\ failed|fail(?:ed|ure))\b(?!\ (?:for|of)\ (?:your\ )?(?:order|parcel))
     | returned\ (?:mail|e-?mail)\b | failure\ notice\b | fail(?:ed|ure)\ (?:delivery|notice)
-    | fail(?:ed|ure)\ to\ deliver\ (?:mail|message) | notice:\ mail\ delivery 
+    | fail(?:ed|ure)\ to\ deliver\ (?:mail|message) | notice:\ mail\ delivery
     | there\ was\ an\ error\ sending\ your | (?:postmaster|mail)\ (?:notify|warning):
     | warning:\ (?:could\ not\ send|message) | delayed\ mail\b | message\ you\ sent\ blocked
     | \[?postmaster\]?\ email\ delivery
