@@ -276,7 +276,15 @@ class _Reader:
         self.limits[f"a header longer than {_LONGEST_HEADER:,} bytes"] = None
         left = {True: _LONGEST_HEADER, False: _LONGEST_HEADER // 4}
         kept: list[bytes] = []
-        for field in _WHOLE_FIELD.finditer(self.bytes, start, end):
+        position = start
+        while max(left.values()) > 100:
+            if left[False] <= 100:
+                found = _USUAL_BYTES.search(self.bytes, position, end)
+                position = found.start() if found else end
+            field = _WHOLE_FIELD.match(self.bytes, position, end)
+            if field is None:
+                break
+            position = field.end()
             usual = _USUAL_BYTES.match(self.bytes, field.start(), end) is not None
             length = field.end() - field.start()
             if length <= left[usual]:
@@ -287,8 +295,6 @@ class _Reader:
                 cut = max(piece.rfind(b","), piece.rfind(b" "), piece.rfind(b"\n"))
                 kept.append((piece[:cut] if cut > 0 else piece).rstrip() + b"\n")
                 left[usual] = 0
-            if max(left.values()) <= 100:
-                break
         return b"".join(kept).rstrip(b"\r\n")
 
     def broken(self, start: int, end: int) -> _Header:
