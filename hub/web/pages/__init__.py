@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hub.web.keys import ERROR_PAGE
-from hub.web.pages import calls, contacts, inbox, interactions, login, now, pops, search, settings, sources
+from hub.web.pages import calls, connect, contacts, inbox, interactions, login, now, pops, search, settings, sources
 from hub.web.pages.frame import FRAME, Frame
 
 
@@ -38,6 +38,10 @@ def add_routes(app: web.Application) -> None:
     router.add_post(r"/pops/{id:\d{1,19}}/dismiss", pops.dismiss)
     router.add_get("/calls", calls.calls)
     router.add_get("/sources", sources.all_sources)
+    router.add_get("/sources/{name}/permission", connect.permission)
+    router.add_get("/sources/{name}/connect", connect.connect)
+    router.add_post("/sources/{name}/disconnect", connect.disconnect)
+    router.add_get("/oauth/callback", connect.came_back)
     router.add_get(r"/quarantine/{id:\d{1,19}}", sources.show_held)
     router.add_post(r"/quarantine/{id:\d{1,19}}/replay", sources.replay)
     router.add_get("/settings", settings.settings)
