@@ -5,13 +5,14 @@ from __future__ import annotations
 import orjson
 from aiohttp import web
 
-from hub.web.api import canned, contacts, interactions, letters, operations, outbox
+from hub.web.api import canned, contacts, conversations, interactions, letters, operations, outbox
 from hub.web.api.endpoint import Endpoint
 from hub.web.api.openapi import document
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *canned.endpoints,
     *contacts.endpoints,
+    *conversations.endpoints,
     *interactions.endpoints,
     *letters.endpoints,
     *operations.endpoints,
