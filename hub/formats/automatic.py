@@ -23,20 +23,23 @@ _LONGEST = 2_000
 """Characters of a field that are looked at, so that no header can be made to take long."""
 
 _DAEMON = re.compile(
-    r"mailer[-_]?daemon|mail[-_]daemon|post_master@|mail[ ._]deliver(?:y|er)[ ._](?:sub)?system", re.IGNORECASE
+    r"mailer[-_]?daemon|mail[-_]daemon|post_master@|\bmdaemon@|mail[ ._]deliver(?:y|er)[ ._](?:sub)?system",
+    re.IGNORECASE,
 )
 _NOBODY = r"(?:[\w.+-]*[._-])?(?:no|do-?not|dont|never)[._-]?(?:reply|respond|answer)(?:[._+-][\w.+-]*)?"
 _NO_REPLY = re.compile(rf"(?:^|[\s<\"]){_NOBODY}@", re.IGNORECASE)
 # A person may sit at these: they count only beside another sign.
 _MACHINE_LIKE = re.compile(
-    rf"(?:^|[\s<\"])(?:postmaster|sysadmin|mail-?admin|system|notifier|{_NOBODY})@", re.IGNORECASE
+    rf"(?:^|[\s<\"])(?:postmaster|sysadmin|system[ .]administrator\"?|mail-?admin|system|notifier|ndr"
+    rf"|[\w.-]{{0,60}}smtp[\w.-]{{0,60}}|{_NOBODY})@",
+    re.IGNORECASE,
 )
 _EMPTY_PATH = re.compile(r"\s*<\s*>\s*")
 _TOKEN = re.compile(r"[a-z][a-z0-9_-]*", re.IGNORECASE)
 
 # How mail servers begin the subject of what they return, and parcel services do not. "Re:" before it is a person's.
 _RETURNED = re.compile(
-    r"""\W{0,20}(?:
+    r"""\W{0,20}(?:permanent\ |temporary\ )?(?:
       undeliver(?:able|ed)\b(?!\ (?:parcel|package|order|item|shipment)) | non-?delivery\ (?:report|notification|of)
     | (?:mail|message|e-?mail)\ (?:delivery|system)\ (?:has\ )?(?:fail|error|delay|status|problem)
     | (?:mail|message|e-?mail)\ (?:could\ not\ be|not|was\ not)\ (?:sent|delivered)

@@ -55,7 +55,7 @@ def _report(raw: bytes, mail: Mail, depth: int) -> Report | None:
         return None
     kind = status.kind(found)
     if not found:
-        told = told._replace(words=told.words + fields, original=original)
+        told = told._replace(words=(told.words + fields)[: returned.LONGEST], original=original)
         read = plain.read(told, _named(mail), _ours(mail), guess=False)
         inner = _wrapped(original, depth) if read is None else None
         if inner is not None:

@@ -30,12 +30,19 @@ _CUT = re.compile(
     )$""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
-_NOT_ITS_OWN = re.compile(r"^[ \t]*(?:>(?!>)|Subject[ \t]*:)[^\n]*\n?", re.IGNORECASE | re.MULTILINE)
+_NOT_ITS_OWN = re.compile(
+    r"^[ \t]*(?:>(?!>|[ \t]*[^\s@]{1,64}@[^\s@]{1,255}[ \t]*$)"
+    r"|(?:[*•-][ \t]*)?(?:Subject|From|To|Cc|Bcc|Sent|Date|Reply-To)[ \t]*:)[^\n]*\n?",
+    re.IGNORECASE | re.MULTILINE,
+)
+_EXPANDED = re.compile(
+    rf"(?:{_ADDRESS}|an undisclosed address)[>\"]?:?\s{{0,9}}\((?:expanded|generated) from:?\s{{0,4}}<?({_ADDRESS})>?\)"
+)
 
 _FAILED = re.compile(
     r"""undeliver | (?:not|n't|cannot|never)\ (?:be\ |been\ |able\ to\ )?(?:deliver|sent|send|reach|relayed)
     | unable\ to\ deliver | (?:fail(?:ed|ure)?|error)s?\b | returned\ (?:mail|message)
-    | bounced? | reject(?:ed|s)\b | blocked
+    | aborted | could\ not\ find | bounced? | reject(?:ed|s)\b | blocked
     | did\ not\ reach | delivery\ (?:problem|error) | unknown\ user | user\ unknown | trouble\ delivering
     | (?<!\d)5\d\d[\ -]
     | unzustellbar | nicht\ zugestellt | non\ (?:remis|distribu) | no\ (?:se\ pudo|entregad)
@@ -46,19 +53,21 @@ _FAILED = re.compile(
 _WAITING = re.compile(
     r"""warning:\ (?:could\ not\ send|message\ (?:still|delayed)) | delivery\ status\ notification\ \(delay
     | (?:will|shall)\ (?:keep|continue)\ (?:on\ )?(?:trying|to\ try) | will\ (?:be\ )?(?:retr|try\ again)
+    | continue\ to\ attempt | attempts\ will\ continue | (?:has|have)\ been\ (?:delayed|postponed)
     | still\ undelivered | delivery\ (?:is\ |has\ been\ )?(?:temporarily\ )?delayed | not\ yet\ been\ delivered
     | warning\ message\ only | no\ action\ is\ required""",
     re.IGNORECASE | re.VERBOSE,
 )
 _FOR_GOOD = re.compile(r"permanent|given up|giving up|no further|will not (?:be )?(?:retr|try|continue)", re.IGNORECASE)
 
-_AT_START = re.compile(rf"^[ \t]*(?:[*•>-]{{1,3}}[ \t]+)?[\"<]{{0,2}}({_ADDRESS})[\">]{{0,2}}", re.MULTILINE)
+_AT_START = re.compile(rf"^[ \t]*(?:[*•>-]{{1,3}}[ \t]+)?[\"<\[]{{0,2}}({_ADDRESS})[\">]{{0,2}}", re.MULTILINE)
 _AFTER = re.compile(
     r"(?:\b(?:to|recipients?|user|address(?:es)?|errors|for|name)\b[ \t]*(?:is|are)?[ \t]*:?"
     r"|(?:收件人|收信人|邮箱|信箱|地址|宛先|送信先)[：:（(]?)\s{0,4}"
     rf"[\"<]{{0,2}}({_ADDRESS})",
     re.IGNORECASE,
 )
+_ANYWHERE = re.compile(rf"(?:SMTP[:=])?({_ADDRESS})", re.IGNORECASE)
 _HELPERS = re.compile(r"(?:postmaster|abuse|support|help|helpdesk|admin|info|service)@", re.IGNORECASE)
 _SENDERS = re.compile(rf"\b(?:mail from|envelope[- ]from|from)\b\s?:?\s?<?({_ADDRESS})", re.IGNORECASE)
 _REMOTE = re.compile(
@@ -85,7 +94,7 @@ def letter(subject: str, text: str, known: Original) -> Letter:
     original = known.or_else(below).or_else(from_text(words))
     # What our mail was called is no reason: it may have been called "Mailbox full".
     subject = subject.replace(original.subject, "") if original.subject else subject
-    return Letter(subject, _NOT_ITS_OWN.sub("", words), original)
+    return Letter(subject, _EXPANDED.sub(r"\1", _NOT_ITS_OWN.sub("", words)), original)
 
 
 def read(
@@ -94,7 +103,9 @@ def read(
     """What *told* says of whom; None where it is no bounce. *named* are the addresses that a field of the report names,
     *ours* those it was sent to, in lower case: they did not fail unless nobody else did. Where no address is found,
     *guess* takes the recipient of the returned mail, if it had just one."""
-    if not named and not _FAILED.search(told.subject + "\n" + told.words):
+    everything = told.subject + "\n" + told.words
+    waiting = bool(_WAITING.search(everything)) and not _FOR_GOOD.search(told.words)
+    if not named and not waiting and not _FAILED.search(everything):
         return None
     if "final-recipient:" in told.words.lower():
         found = status.recipients(status.fields(told.words).groups, told.words)
@@ -105,7 +116,6 @@ def read(
         who = list(told.original.to)
     if not who:
         return None
-    waiting = bool(_WAITING.search(told.subject + "\n" + told.words)) and not _FOR_GOOD.search(told.words)
     return (Kind.DELAY if waiting else Kind.BOUNCE), _recipients(who[:_MOST], told, waiting)
 
 
@@ -115,7 +125,7 @@ def _addresses(words: str, ours: Collection[str]) -> list[str]:
     senders = {match[1].lower() for match in _SENDERS.finditer(words)}
     everybody = [
         list(dict.fromkeys(match[1].rstrip(".") for match in pattern.finditer(words)))
-        for pattern in (_AT_START, _AFTER)
+        for pattern in (_AT_START, _AFTER, _ANYWHERE)
     ]
     for found in everybody:
         others = [each for each in found if each.lower() not in ours and each.lower() not in senders]

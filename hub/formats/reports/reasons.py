@@ -141,6 +141,7 @@ _PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             r"(?:delivery time|message|mail|queue) (?:has )?expired|retry time(?:out)? (?:not reached|exceeded)",
             r"(?:cannot|could not) (?:send|be sent|be delivered|deliver).{0,30} for (?:more than )?\d+ (?:day|hour)",
             r"has been in the queue too long|gave up|giving up|undelivered for \d+",
+            r"(?:aborted|collected) after [\d.]+ (?:day|hour)|failed \d+ attempts",
         ),
     ),
     (
