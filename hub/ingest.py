@@ -23,14 +23,16 @@ from hub.batch import Books, Entry, Part, Recorded, Refused
 from hub.contracts import Unavailable, Webhook
 from hub.formats.digest import digest
 from hub.live import Live
-from hub.mailroom import Mailroom, Opened
+from hub.mailroom import Mailroom
 from hub.metrics import Metrics
 from hub.privacy.never_log import NeverLog
 from hub.record import record
 from hub.replay import CannotReplay, items
+from hub.sources.canary import Canaries
 from hub.store import Lane, Store
 from hub.store.blobs import INLINE_LIMIT
 from hub.store.schema import quarantine
+from hub.understanding import Opened
 from hub.unrecorded import Unrecorded
 from hub.vocabulary import Call, Channel, Event, Flagged, Item, RawMail, Removed, Unreadable
 
@@ -183,6 +185,7 @@ class Ingest:
         self._unrecorded = unrecorded
         self._metrics = metrics
         self._webhooks = webhooks
+        self._canaries = Canaries(store)
         self._calls = _Lane(self, Lane.CALLS)
         self._rest = _Lane(self, Lane.BULK)
         self._last_call = -PHONES_RING_SECONDS
@@ -201,6 +204,7 @@ class Ingest:
         *live* is false for what is older than the source's connection: nobody is alerted. Raises `Unavailable` where
         the store cannot take it (nothing may be acknowledged), `LeaseLost` where *epoch* is not ours any more.
         """
+        items = await self._canaries.taken_out(source, items)
         part = await self._prepare(source, items, live)
         voice = any(entry.event.channel is Channel.VOICE for entry in part.entries)
         if voice:
@@ -272,9 +276,7 @@ class Ingest:
             letter = item if isinstance(item, RawMail) else None
             result = next(opened) if letter else item
             if isinstance(result, Opened):
-                if result.event is not None:
-                    entries.append(Entry(result.event, live, result.blob if result.event.raw else None,
-                                         len(result.event.raw or b"")))  # fmt: skip
+                entries += self._mail(result, live)
             elif isinstance(result, Unreadable):
                 refused.append(_unreadable(result, letter))
             elif isinstance(result, Event):
@@ -282,6 +284,13 @@ class Ingest:
             elif isinstance(result, Flagged | Removed):
                 changes.append(result)
         return Part(source, tuple(entries), tuple(refused), tuple(changes))
+
+    def _mail(self, opened: Opened, live: bool) -> list[Entry]:
+        event = opened.event
+        if event is None:
+            return []
+        mail = Entry(event, live, opened.blob if event.raw else None, len(event.raw or b""))
+        return [mail, *(Entry(meeting, live) for meeting in opened.meetings)]
 
     def _event(self, source: str, event: Event, live: bool) -> list[Entry]:
         people = (participant.handle for participant in event.facts.participants or ())

@@ -10,133 +10,28 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
-import re
 import signal
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 
 from hub.contracts import Unavailable
-from hub.facts import content_key
-from hub.formats import handles, mail
-from hub.formats.digest import digest
-from hub.formats.quotes import new_text
-from hub.formats.search import terms
-from hub.privacy.mail_rules import MailRules
-from hub.vocabulary import Channel, Event, Level, Message, Participant, RawMail, Role, Unreadable
-
-VERSION = 1
-"""Of preview and indexed text: raise it when the same mail would give others."""
+from hub.understanding import Guide, Opened, understand
+from hub.vocabulary import Message, RawMail, Unreadable
 
 CHUNK = 16
 SECONDS_FOR_CHUNK = 60
 SECONDS_FOR_MAIL = 20
-PREVIEW = 300
-PREVIEW_FROM = 1500  # characters of the text in which the first words are looked for
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-_ADDRESS = re.compile(rb"[^\s<>\"',;:()]+@[^\s<>\"',;:()]+")
+
+_guide = Guide()
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A mail that was understood, and the hash of its bytes. *event* is `None` where nothing may be recorded."""
-
-    event: Event | None
-    blob: str
-
-
-def understand(source: str, letter: RawMail, rules: MailRules) -> Opened | Unreadable:
-    """What *letter* says, as far as *rules* and its copy's level allow. Pure."""
-    blob = digest(letter.raw)
-    try:
-        parsed = mail.parse(letter.raw)
-    except mail.Unreadable as error:
-        if rules.never.covers(_addresses(letter.raw)) or rules.place(letter.copy).level is None:
-            return Opened(None, blob)
-        return Unreadable(letter.raw, str(error), letter.received_at)
-    people = _participants(parsed)
-    level = rules.decide((person.handle for person in people), letter.copy, parsed.headers).level
-    if level is None:
-        return Opened(None, blob)
-    sent_at = parsed.date if _plausible(parsed.date, letter.received_at) else None
-    facts = Message(
-        participants=people,
-        title=parsed.subject if level is not Level.METADATA else None,
-        preview=" ".join(new_text(parsed.text[:PREVIEW_FROM]).split())[:PREVIEW] if level is Level.ALL else None,
-        sent_at=sent_at,
-        ident=parsed.message_id or None,
-        thread=_thread(parsed),
-        attachments=parsed.attachments if level is Level.ALL else None,
-        raw=blob if level is Level.ALL else None,
-        automatic=parsed.automatic,
-        derived_by=VERSION,
-    )
-    copy = replace(letter.copy, level=level, size=len(letter.raw), received_at=letter.received_at)
-    event = Event(
-        key=f"mail:{parsed.message_id}" if parsed.message_id else content_key(facts, blob),
-        id=f"{source}/{copy.place}/{copy.provider_id or blob}",
-        channel=Channel.EMAIL,
-        at=sent_at or letter.received_at,
-        facts=facts,
-        copy=copy,
-        search=_searched(parsed, people, level),
-    )
-    return Opened(event, blob)
-
-
-def _participants(parsed: mail.Mail) -> tuple[Participant, ...]:
-    groups = (
-        (Role.SENDER, parsed.sender),
-        (Role.RECIPIENT, parsed.to),
-        (Role.COPIED, parsed.cc),
-        (Role.COPIED, parsed.bcc),
-    )
-    found: dict[tuple[str, Role], Participant] = {}
-    for role, addresses in groups:
-        for address in addresses:
-            handle = handles.mail(address.address) or ""
-            name = address.name or ("" if handle else address.address)
-            found.setdefault((handle or name, role), Participant(handle, role, name))
-    return tuple(found.values())
-
-
-def _thread(parsed: mail.Mail) -> tuple[str, ...]:
-    """References (RFC 5322, 3.6.4), oldest first, without the mail itself; In-Reply-To where it adds one."""
-    wanted = (*parsed.references, *((parsed.in_reply_to,) if parsed.in_reply_to else ()))
-    return tuple(ref for ref in dict.fromkeys(wanted) if ref != parsed.message_id)
-
-
-def _plausible(date: datetime | None, received_at: datetime) -> bool:
-    """False where the mail's own date is missing, from the future or from before there was mail."""
-    return date is not None and EARLIEST < date < received_at + timedelta(days=1)
-
-
-def _searched(parsed: mail.Mail, people: Sequence[Participant], level: Level) -> str:
-    words = [f"{person.name} {person.handle.removeprefix('mailto:')}" for person in people]
-    if level is not Level.METADATA:
-        words.append(parsed.subject)
-    if level is Level.ALL:
-        words += [parsed.text, *(each.name for each in parsed.attachments)]
-    return terms(" ".join(words))
-
-
-def _addresses(raw: bytes) -> set[str]:
-    """Whatever looks like an address in the headers of a mail that cannot be parsed."""
-    head = raw[:65536].partition(b"\r\n\r\n")[0].partition(b"\n\n")[0]
-    found = (handles.mail(match.decode("utf-8", "replace")) for match in _ADDRESS.findall(head))
-    return {handle for handle in found if handle}
-
-
-_rules = MailRules()
-
-
-def _begin(rules: MailRules) -> None:
-    """In a new worker: it leaves Ctrl-C to the hub, yields to it, ends with it, and knows what never to record."""
-    global _rules
-    _rules = rules
+def _begin(guide: Guide) -> None:
+    """In a new worker: it leaves Ctrl-C to the hub, yields to it, ends with it, and knows what to go by."""
+    global _guide
+    _guide = guide
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.nice(5)
@@ -152,14 +47,14 @@ def _end_with_hub() -> None:
 
 
 def _understand_all(source: str, letters: Sequence[RawMail]) -> list[Opened | Unreadable]:
-    return [understand(source, letter, _rules) for letter in letters]
+    return [understand(source, letter, _guide) for letter in letters]
 
 
 class Mailroom:
     """Opens mails in *workers* processes, which start with the first mail. An async context manager."""
 
-    def __init__(self, rules: MailRules, workers: int | None = None) -> None:
-        self._rules = rules
+    def __init__(self, guide: Guide, workers: int | None = None) -> None:
+        self._guide = guide
         self._workers = workers or max(1, min(4, (os.cpu_count() or 2) - 1))
         self._pool: ProcessPoolExecutor | None = None
 
@@ -205,7 +100,7 @@ class Mailroom:
 
     def _start(self) -> ProcessPoolExecutor:
         self._pool = ProcessPoolExecutor(
-            self._workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(self._rules,)
+            self._workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(self._guide,)
         )
         return self._pool
 

@@ -21,6 +21,8 @@ from hub.crm.join import read_identities
 from hub.fold import Told, direction, fold, occurred_at
 from hub.inbox import states
 from hub.ledger import write
+from hub.letters.letters import answered
+from hub.letters.reports import reported
 from hub.live import LiveEvent
 from hub.match import match
 from hub.ours import Ours
@@ -28,7 +30,7 @@ from hub.privacy import sharing
 from hub.store.schema import activities, events, interactions, micros, moment, quarantine, sources, tombstones
 from hub.store.sets import Run, SetRead, SetWrite, among
 from hub.threads import thread
-from hub.vocabulary import Call, CallState, Channel, Event, Kind, Level, Match, Message
+from hub.vocabulary import Call, CallState, Channel, Direction, Event, Kind, Level, Match, Message
 
 _CLAIM = Run("UPDATE sources SET cursor = ? WHERE name = ? AND epoch = ?")
 _COUNT = SetWrite(
@@ -52,6 +54,7 @@ _ACTIVITIES = SetWrite(
 _STANDS = SetRead(
     sa.select(activities.c.contact_id, activities.c.interaction_id).where(among(activities.c.interaction_id))
 )
+_DAY = 86_400 * 1_000_000
 _MOVE = Run("UPDATE activities SET occurred_at = ? WHERE interaction_id = ?")
 _SET_ASIDE = SetRead(
     sa.select(quarantine.c.source, quarantine.c.kind, quarantine.c.blob).where(among(quarantine.c.blob))
@@ -74,7 +77,7 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     shares = sharing.inherit(conn, subjects)
     write(conn, subjects, books, now)
     sharing.write(conn, shares)
-    returned = states.recorded(conn, subjects, now, books.assignment)
+    moved = _inbox(conn, subjects, books, now)
     for part in kept:
         copies.change(conn, part.source, part.changes)
     calls = [_ringing(subject, books.ours, now) for subject in subjects if isinstance(subject.facts, Call)]
@@ -89,7 +92,7 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
             LiveEvent(
                 "activity",
                 {
-                    "conversations": [str(id) for id in ({subject.conversation for subject in subjects} | returned)],
+                    "conversations": [str(id) for id in ({subject.conversation for subject in subjects} | moved)],
                     "contacts": [str(contact) for contact in contacts],
                 },
             )
@@ -186,6 +189,26 @@ def _open_level(subject: Subject) -> int:
 
 def _outside(subjects: Iterable[Subject], ours: Ours) -> set[str]:
     return {p.handle for subject in subjects for p in subject.participants if p.handle not in ours.handles}
+
+
+def _inbox(conn: sa.Connection, subjects: Sequence[Subject], books: Books, now: int) -> set[int]:
+    """What *subjects* mean for the inbox, and for letters of ours. Answers which other conversations changed by it."""
+    moved: set[int] = set()
+    for subject in subjects:
+        report = subject.facts.report if isinstance(subject.facts, Message) else None
+        letter_of = reported(conn, report, subject.id, moment(now)) if report and not subject.row else None
+        moved.update((letter_of,) if letter_of else ())
+    moved |= states.recorded(conn, subjects, now, books.assignment)
+    answered(conn, [each.conversation for each in subjects if _is_news_from_outside(each, now)], moment(now))
+    return moved
+
+
+def _is_news_from_outside(subject: Subject, now: int) -> bool:
+    """Whether a person outside wrote this, and just now: then a letter that was to be sent unless she did is not."""
+    facts = subject.facts
+    if subject.row or not isinstance(facts, Message) or facts.automatic or subject.direction is not Direction.INBOUND:
+        return False
+    return subject.live or subject.at > now - _DAY
 
 
 def _ringing(subject: Subject, ours: Ours, now: int) -> pops.Ringing:

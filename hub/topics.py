@@ -31,8 +31,7 @@ _ALIKE = SetRead(
     sa.select(conversations.c.id, conversations.c.topic, conversations.c.last_at)
     .where(among(conversations.c.topic))
     .order_by(conversations.c.last_at.desc())
-    .limit(sa.literal_column(str(_MOST)))
-    .offset(sa.literal_column("0"))  # else SQLAlchemy binds one for SQLite
+    .limit(_MOST)
 )
 _PEOPLE = SetRead(
     sa.select(interactions.c.conversation_id, participants.c.handle)

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from hub.formats.mail import Attachment as Attachment
+from hub.formats.reports import Report as Report
 
 NAMESPACES = frozenset({"mail", "ical", "twilio", "slack"})
 """Key namespaces of what other systems name: nothing whose own name becomes a namespace may be called so."""
@@ -118,8 +119,9 @@ class Message:
 
     *text* is the body where the message has no raw form; of a mail the body is read from *raw* (the hash of its
     blob) when somebody opens it, and *preview* holds its first words. *thread* are the ids of messages before this
-    one, oldest first; *ident* its own id in that space. *derived_by* is the version of what made preview and indexed
-    text from the raw form, so that they can be made anew when it changes.
+    one, oldest first; *ident* its own id in that space. *automatic* says why no person wrote it, *protection* how it
+    is signed or encrypted, *report* what a mail server tells of another mail. *derived_by* is the version of what made
+    preview and indexed text from the raw form, so that they can be made anew when it changes.
     """
 
     participants: tuple[Participant, ...] | None = None
@@ -132,6 +134,8 @@ class Message:
     attachments: tuple[Attachment, ...] | None = None
     raw: str | None = None
     automatic: str | None = None
+    protection: str | None = None
+    report: Report | None = None
     derived_by: int | None = None
 
 

@@ -38,14 +38,14 @@ class NotYours(Exception):
 _SHARING = SetRead(
     sa.select(conversations.c.id, conversations.c.sharing)
     .where(among(conversations.c.id))
-    .where(conversations.c.sharing != sa.literal_column("''"))
+    .where(conversations.c.sharing != "")
 )
 _SHARES = SetRead(
     sa.select(interactions.c.conversation_id, copies.c.audience)
     .distinct()
     .join(copies, copies.c.interaction_id == interactions.c.id)
     .where(among(interactions.c.conversation_id))
-    .where(copies.c.source == sa.literal_column("''"))
+    .where(copies.c.source == "")
 )
 _SHARE = SetWrite(
     copies,

@@ -49,10 +49,13 @@ def _among_postgresql(element: among, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class SetRead:
-    """A select with one `among(...)` in it. Rows come back as plain tuples of driver values."""
+    """A select with one `among(...)` in it; other values stand in the statement. Rows are plain tuples of driver values."""
 
     def __init__(self, select: sa.Select[Any]) -> None:
-        self._sql = {name: str(select.compile(dialect=dialect)) for name, dialect in _DIALECTS.items()}
+        literal = {"literal_binds": True}
+        self._sql = {
+            name: str(select.compile(dialect=dialect, compile_kwargs=literal)) for name, dialect in _DIALECTS.items()
+        }
 
     def sql(self, dialect: str) -> str:
         """The statement in the words of *dialect*, with one parameter, `keys`."""

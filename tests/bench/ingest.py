@@ -23,14 +23,14 @@ from hub import Copy, RawMail
 from hub.batch import Books, Entry, Part
 from hub.ingest import Ingest
 from hub.live import Live
-from hub.mailroom import Mailroom, Opened, understand
+from hub.mailroom import Mailroom
 from hub.match import match
 from hub.metrics import Metrics
 from hub.ours import Line, Ours
-from hub.privacy.mail_rules import MailRules
 from hub.privacy.never_log import NeverLog
 from hub.record import record
 from hub.store import Store
+from hub.understanding import Guide, Opened, understand
 from hub.unrecorded import Unrecorded
 from tests.bench.corpus import mails
 from tests.bench.people import add_contacts
@@ -69,7 +69,7 @@ def _arrivals(corpus: list[RawMail]) -> Iterator[list[RawMail]]:
 
 async def _ours(url: str, corpus: list[RawMail]) -> float:
     never, live = NeverLog(), Live()
-    async with Store.open(url) as store, Mailroom(MailRules(never)) as mailroom:
+    async with Store.open(url) as store, Mailroom(Guide()) as mailroom:
         await add_contacts(store, CONTACTS, "mailto:p{}@customer.example")
         books = Books(OURS, store.ids, store.blobs)
         ingest = Ingest(
@@ -97,7 +97,7 @@ async def _stages(url: str, corpus: list[RawMail]) -> dict[str, float]:
         await add_contacts(store, CONTACTS, "mailto:p{}@customer.example")
         books = Books(OURS, store.ids, store.blobs)
         began = time.perf_counter()
-        opened = [understand("mail", letter, MailRules()) for letter in corpus]
+        opened = [understand("mail", letter, Guide()) for letter in corpus]
         parsing = time.perf_counter() - began
         entries = [
             Entry(each.event, False, each.blob, 0)

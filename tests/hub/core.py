@@ -23,6 +23,7 @@ from hub.privacy.mail_rules import MailRules
 from hub.privacy.never_log import NeverLog
 from hub.store import Store
 from hub.store.schema import contacts, identities
+from hub.understanding import Guide
 from hub.unrecorded import Unrecorded
 
 LINE = "tel:+4930123456"
@@ -82,7 +83,7 @@ async def open_core(store: Store, ours: Ours = OURS, never: NeverLog = NEVER) ->
     """A core on *store*."""
     live = Live()
     unrecorded = Unrecorded(live, ours, store.ids)
-    async with live, Mailroom(MailRules(never), workers=1) as mailroom:
+    async with live, Mailroom(Guide(MailRules(never)), workers=1) as mailroom:
         books = Books(ours, store.ids, store.blobs, ("crm",))
         ingest = Ingest(store, live, mailroom, books, never, unrecorded, Metrics(), lambda source: None)
         yield Core(store, live, ingest, Pops(store, live, unrecorded), mailroom)

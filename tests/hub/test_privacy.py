@@ -12,6 +12,7 @@ from hub import Copy, Level, RawMail
 from hub.mailroom import Mailroom
 from hub.privacy.mail_rules import Internal, MailRules, Rule
 from hub.store import Store
+from hub.understanding import Guide
 from tests.hub.core import NEVER, OURS, Core, letter, open_core
 
 RULES = MailRules(
@@ -27,7 +28,7 @@ RULES = MailRules(
 @asynccontextmanager
 async def strict(store: Store, rules: MailRules = RULES) -> AsyncIterator[Core]:
     """A core that keeps to *rules*."""
-    async with open_core(store) as core, Mailroom(rules, workers=1) as mailroom:
+    async with open_core(store) as core, Mailroom(Guide(rules), workers=1) as mailroom:
         core.ingest._mailroom = mailroom
         yield core
 
