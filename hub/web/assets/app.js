@@ -9,3 +9,4 @@ import "./inbox.js";
 import "./settings.js";
 import "./pop.js";
 import "./news.js";
+import "./sources.js";

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hub.web.keys import ERROR_PAGE
+from hub.sources.habits import Habits
+from hub.web.keys import ERROR_PAGE, SERVICE
 from hub.web.pages import calls, connect, contacts, inbox, interactions, login, now, pops, search, settings, sources
 from hub.web.pages.frame import FRAME, Frame
 
@@ -12,6 +13,7 @@ from hub.web.pages.frame import FRAME, Frame
 def add_routes(app: web.Application) -> None:
     """Every page and every part of one. Ids are digits, so that anything else is a 404."""
     app[FRAME] = Frame()
+    app[sources.HABITS] = Habits(app[SERVICE].store)
     app[ERROR_PAGE] = login.problem
     router = app.router
     router.add_get("/", now.now)
@@ -38,6 +40,8 @@ def add_routes(app: web.Application) -> None:
     router.add_post(r"/pops/{id:\d{1,19}}/dismiss", pops.dismiss)
     router.add_get("/calls", calls.calls)
     router.add_get("/sources", sources.all_sources)
+    router.add_get("/sources/{name}/day", sources.last_day_of)
+    router.add_post("/sources/{name}/retry", sources.retry)
     router.add_get("/sources/{name}/permission", connect.permission)
     router.add_get("/sources/{name}/connect", connect.connect)
     router.add_post("/sources/{name}/disconnect", connect.disconnect)

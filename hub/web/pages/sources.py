@@ -1,8 +1,9 @@
-"""Sources: how each channel does in words, with cause and cure; and the quarantine."""
+"""Sources: how each channel does in words, with cause and cure; its last day; and the quarantine."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,20 +18,38 @@ from hub.privacy.visibility import Actor, Scope
 from hub.quarantine import Held, NotHeld, one
 from hub.quarantine import listed as quarantined
 from hub.sources import State
+from hub.sources.canary import flights
+from hub.sources.habits import Habits, Week
+from hub.sources.lag import last_day
+from hub.sources.reading import Progress, progress
 from hub.store.schema import interactions, quarantine, refusals, sources
 from hub.web.i18n import Reader
-from hub.web.keys import SERVICE
-from hub.web.pages import frame
+from hub.web.keys import SERVICE, SUPERVISOR
+from hub.web.pages import frame, source_words
+from hub.web.pages.source_words import Known
 
 RED = (State.REJECTED.value, State.MISCONFIGURED.value, State.FAILED.value)
 HELD = 50
 SHOWN_BYTES = 20_000
 HOURS = 24
+SHOWN = 100
+TONES = {"late": 0, "waiting": 1}
+
+HABITS: web.AppKey[Habits] = web.AppKey("habits")
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """One hour of the last day: how much came in, and by how many messages we were behind at most (`None` where
+    nobody measured)."""
+
+    items: int
+    behind: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A line of the table. *tone* is "late", "waiting", "well" or ""; *activity* counts items by hour, oldest first."""
+    """A line of the table. *tone* is "late", "waiting", "well" or ""; *day* are its last hours, oldest first."""
 
     name: str
     provider: str
@@ -39,32 +58,76 @@ class Source:
     tone: str
     cause: str
     cure: str
+    hint: str
+    test_mail: str
+    reading: Progress | None
+    reads: str
     last: datetime | None
     items: int
     refused: int
     refused_why: str
     held: int
-    activity: tuple[int, ...]
+    day: tuple[Hour, ...]
     url: str
+    retry: bool
+    permission: bool
+
+    @property
+    def came(self) -> int:
+        """How much came in within the day."""
+        return sum(hour.items for hour in self.day)
+
+    @property
+    def late_hours(self) -> int:
+        """In how many hours of it we were behind."""
+        return sum(1 for hour in self.day if hour.behind)
+
+    @property
+    def furthest(self) -> int:
+        """By how many messages, at most."""
+        return max((hour.behind or 0 for hour in self.day), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """All sources in three numbers."""
+
+    all: int
+    late: int
+    waiting: int
 
 
 async def all_sources(request: web.Request) -> web.Response:
     """The table, and what lies in quarantine for those who may look at it."""
     who, speaks = frame.actor(request), frame.reader(request)
     config = request.app[SERVICE].config
+    week = await request.app[HABITS].week()
+    wanted = request.query.get("q", "").strip().lower()
 
     def work(conn: Connection) -> tuple[list[Source], list[Held]]:
-        return listed(conn, config, speaks), quarantined(conn, limit=HELD) if who.may(Scope.ADMIN) else []
+        return listed(conn, config, speaks, week), quarantined(conn, limit=HELD) if who.may(Scope.ADMIN) else []
 
-    found, kept = await frame.read(request, work)
-    context: dict[str, Any] = {"sources": found, "held": kept, "admin": who.may(Scope.ADMIN)}
+    every, kept = await frame.read(request, work)
+    tones = [source.tone for source in every]
+    found = [source for source in every if wanted in source.name.lower() or wanted in source.cause.lower()]
+    shown = found if "all" in request.query else found[:SHOWN]
+    context: dict[str, Any] = {
+        "sources": shown,
+        "more": len(found) - len(shown),
+        "q": wanted,
+        "sum": Sum(len(every), tones.count("late"), tones.count("waiting")),
+        "held": kept,
+        "admin": who.may(Scope.ADMIN),
+        "everything": "all" in request.query,
+    }
     if frame.is_fragment(request):
         return frame.fragment(request, "sources/_table.html", reader=speaks, **context)
     return await frame.page(request, "sources/sources.html", "sources", reader=speaks, **context)
 
 
-def listed(conn: Connection, config: Config, speaks: Reader) -> list[Source]:
-    """Every source of the config, with what the store knows of it; those that need somebody first."""
+def listed(conn: Connection, config: Config, speaks: Reader, week: Week | None = None) -> list[Source]:
+    """Every source of the config, with what the store knows of it; those that need somebody first. *week* tells which
+    are unusually quiet."""
     rows = {row.name: row for row in conn.execute(sa.select(sources))}
     refused = {
         row.source: row
@@ -80,33 +143,78 @@ def listed(conn: Connection, config: Config, speaks: Reader) -> list[Source]:
     counted = conn.execute(waiting.group_by(quarantine.c.source))
     kept = {str(row[0]): int(row[1]) for row in counted}
     hours = _by_hour(conn, speaks.now)
+    lags = last_day(conn, speaks.now - timedelta(hours=HOURS + 1))
+    flying = flights(conn)
     broken = {problem.source: problem for problem in config.problems if problem.source}
     found = []
     for name in [*config.sources, *(name for name in broken if name not in config.sources)]:
-        row, known = rows.get(name), config.sources.get(name)
-        problem = broken.get(name)
-        state = State.MISCONFIGURED.value if problem else (row.state if row else State.NEW.value)
-        words, tone = said(speaks, state, row)
-        cause = str(problem) if problem else (row.cause if row else "")
+        row, source = rows.get(name), config.sources.get(name)
+        problem, flight = broken.get(name), flying.get(name)
+        if source is None or not source.canary_minutes:
+            flight = None
+        known = _known(row, State.MISCONFIGURED.value if problem else "")
+        reading = _reading(row, known, speaks.now)
+        permission = bool(source and source.oauth)
+        words, tone = source_words.said(speaks, known, reading, flight, permission=permission)
+        quiet = week.quiet(name, known.last_item_at, speaks.now) if week else None
+        lost = flight.cause if flight and known.state == State.LISTENING else ""
         found.append(
             Source(
                 name=name,
-                provider=known.provider if known else "",
-                state=state,
+                provider=source.provider if source else "",
+                state=known.state,
                 words=words,
                 tone=tone,
-                cause=cause,
-                cure=cure(speaks, state),
-                last=row.last_item_at if row else None,
+                cause=str(problem) if problem else (row.cause if row else "") or lost,
+                cure=source_words.cure(speaks, known.state, config=problem is not None, permission=permission),
+                hint=source_words.hint(speaks, quiet) if known.state == State.LISTENING and not reading else "",
+                test_mail=source_words.round_trip(speaks, flight),
+                reading=reading,
+                reads=source_words.reads(speaks, reading) if reading else "",
+                last=known.last_item_at,
                 items=row.items if row else 0,
                 refused=int(refused[name].total) if name in refused else 0,
                 refused_why=refused[name].reason if name in refused else "",
                 held=kept.get(name, 0),
-                activity=tuple(hours.get(name, {}).get(hour, 0) for hour in range(HOURS)),
-                url=config.webhook_url(name) if known and known.offers.webhook else "",
+                day=_day(hours.get(name, {}), lags.get(name, ()), speaks.now),
+                url=config.webhook_url(name) if source and source.offers.webhook else "",
+                retry=problem is None and known.state in (*RED, State.WAITING.value),
+                permission=permission,
             )
         )
-    return sorted(found, key=lambda source: (source.state not in RED, source.name))
+    return sorted(found, key=lambda source: (source.state not in RED, TONES.get(source.tone, 2), source.name))
+
+
+def _known(row: sa.Row[*tuple[Any, ...]] | None, state: str) -> Known:
+    if row is None:
+        return Known(state or State.NEW.value)
+    return Known(
+        state or row.state,
+        row.behind_messages,
+        row.behind_seconds,
+        row.measured_at,
+        row.last_item_at,
+        row.next_try_at,
+    )
+
+
+def _reading(row: sa.Row[*tuple[Any, ...]] | None, known: Known, now: datetime) -> Progress | None:
+    if row is None:
+        return None
+    going = known.state == State.LISTENING
+    return progress(row.backfill_done, row.backfill_total, row.backfill_began_at, now, reads=going)
+
+
+def _day(came: Mapping[int, int], lags: Sequence[tuple[datetime, int]], now: datetime) -> tuple[Hour, ...]:
+    """The last 24 hours. What was measured stands until the next measurement."""
+    behind: dict[int, int] = {}
+    start = now - timedelta(hours=HOURS)
+    ends = [*(at for at, _ in lags[1:]), now]
+    for (at, messages), end in zip(lags, ends, strict=False):
+        first, last = int((at - start) / timedelta(hours=1)), int((end - start) / timedelta(hours=1))
+        for hour in range(max(0, first), min(HOURS - 1, last) + 1):
+            behind[hour] = max(behind.get(hour, 0), messages)
+    return tuple(Hour(came.get(hour, 0), behind.get(hour)) for hour in range(HOURS))
 
 
 def _by_hour(conn: Connection, now: datetime) -> dict[str, dict[int, int]]:
@@ -126,42 +234,31 @@ def _by_hour(conn: Connection, now: datetime) -> dict[str, dict[int, int]]:
     return found
 
 
-def said(speaks: Reader, state: str, row: sa.Row[tuple[object, ...]] | None) -> tuple[str, str]:
-    """A state in words, and its tone."""
-    t = speaks.gettext
-    behind = row.behind_messages if row else None
-    if state == State.NEW and row is not None and row.last_item_at is not None:
-        return t("listening"), "well"  # a webhook has nothing to connect to: what it brought proves it
-    if state == State.LISTENING:
-        if behind:
-            words = speaks.ngettext(
-                "behind by %(count)s message, catching up", "behind by %(count)s messages, catching up", behind
-            ) % {"count": speaks.number(behind)}
-            return words, "waiting"
-        if row is not None and row.measured_at is not None:
-            return t("up to date, measured %s") % speaks.ago(row.measured_at), "well"
-        return t("listening"), "well"
-    return {
-        State.NEW.value: (t("waits for its first message"), ""),
-        State.CONNECTING.value: (t("connecting"), "waiting"),
-        State.WAITING.value: (t("cannot be reached, trying again"), "waiting"),
-        State.FAILED.value: (t("stopped by an error of ours, trying again"), "late"),
-        State.REJECTED.value: (t("the provider refuses us"), "late"),
-        State.MISCONFIGURED.value: (t("cannot work as it is configured"), "late"),
-        State.ELSEWHERE.value: (t("another hub listens"), "well"),
-        State.OFF.value: (t("switched off"), ""),
-    }.get(state, (state, ""))
+async def last_day_of(request: web.Request) -> web.Response:
+    """The dialog with the last day of one source, hour by hour."""
+    frame.known(request)
+    speaks, config, name = frame.reader(request), request.app[SERVICE].config, request.match_info["name"]
+    found = await frame.read(request, lambda conn: [each for each in listed(conn, config, speaks) if each.name == name])
+    if not found:
+        raise web.HTTPNotFound
+    start = speaks.now - timedelta(hours=HOURS)
+    hours = [(start + timedelta(hours=place), hour) for place, hour in enumerate(found[0].day)]
+    return frame.fragment(request, "sources/_day.html", reader=speaks, it=found[0], hours=hours[::-1])
 
 
-def cure(speaks: Reader, state: str) -> str:
-    """What to do about it, "" where nothing needs to be done."""
-    t = speaks.gettext
-    return {
-        State.REJECTED.value: t("Renew the password or the permission, then restart the hub."),
-        State.MISCONFIGURED.value: t("Correct it in the config file, run “hub check”, then restart the hub."),
-        State.WAITING.value: t("Nothing to do unless it lasts: the hub goes on trying and loses nothing."),
-        State.FAILED.value: t("Look into the log, and tell whoever looks after the hub."),
-    }.get(state, "")
+async def retry(request: web.Request) -> web.Response:
+    """Try a source at once, and show the table."""
+    who, supervisor, name = frame.actor(request), request.app[SUPERVISOR], request.match_info["name"]
+    needs_admin(who)
+    t = frame.reader(request).gettext
+    if supervisor is None or not supervisor.retry(name):
+        raise web.HTTPNotFound
+    service = request.app[SERVICE]
+    entry, now = service.store.ids(), datetime.now(UTC)
+    await service.store.write(lambda conn: audit.note(conn, entry, who, "source.retry", f"source/{name}", now))
+    response = await all_sources(request)
+    response.headers["HX-Trigger"] = json.dumps({"said": t("Trying %s now.") % name})
+    return response
 
 
 async def show_held(request: web.Request) -> web.Response:
