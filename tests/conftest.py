@@ -4,6 +4,7 @@ pytest_plugins = [
     "tests.servers.chromium",
     "tests.servers.dovecot",
     "tests.servers.mail",
+    "tests.servers.postfix",
     "tests.servers.postgresql",
     "tests.servers.redis",
 ]

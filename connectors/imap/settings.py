@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 import hub
+from connectors.imap.submission import SubmissionSettings, is_loopback
 
 Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n\x00]+$")]
 
 
-class ImapSettings(hub.Settings):
+class ImapSettings(SubmissionSettings):
     """Where the mailbox is, which folders are read, how far back, and how much of it may be seen.
 
     *port* is 993 with `security = "tls"` and 143 otherwise. *since_days* bounds what is read when a folder is first
@@ -49,7 +49,7 @@ class ImapSettings(hub.Settings):
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
-        if self.security == "none" and not _is_loopback(self.host):
+        if self.security == "none" and not is_loopback(self.host):
             raise ValueError('security = "none" sends the password in clear; only a host on this machine may use it')
         if len(set(self.folders)) != len(self.folders):
             raise ValueError("folders names a folder twice")
@@ -58,10 +58,3 @@ class ImapSettings(hub.Settings):
         if self.password is not None and re.search(r"[\r\n\x00]", self.password.get_secret_value()):
             raise ValueError("the password is more than one line")
         return self
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
