@@ -157,6 +157,10 @@ class Reader:
         pattern = _HEADING[self.tag] if this_year else _HEADING_OF_YEAR[self.tag]
         return dates.format_date(day, pattern, locale=self.locale)
 
+    def short_weekday(self, day: calendar.date) -> str:
+        """The weekday alone, abbreviated: "Fri"."""
+        return dates.format_date(day, "EEE", locale=self.locale)
+
     def lasting(self, seconds: float) -> str:
         """How long something is, in one unit: "3 days", "12 min"."""
         return dates.format_timedelta(timedelta(seconds=seconds), threshold=0.9, format="short", locale=self.locale)

@@ -44,6 +44,8 @@ ours = ["mailto:sales@lumen.example"]
 host = "imap.lumen.example"
 username = "sales@lumen.example"
 password = "env:PBX_TOKEN"
+smtp_host = "smtp.lumen.example"
+team = "sales"
 
 [sources.support-mail]
 provider = "imap"
@@ -55,6 +57,10 @@ password = "env:PBX_TOKEN"
 [sources.dropbox]
 provider = "smtp"
 listen = "127.0.0.1:0"
+
+[teams.sales]
+name = "Sales"
+agents = ["ada", "ben"]
 
 [agents.ada]
 name = "Ada Brandt"

@@ -1,12 +1,14 @@
-// What every page runs. Each module finds its own elements and does nothing where there are none.
+// What every page runs. Each module finds its own elements and does nothing where there are none. The inbox's keys come
+// before those of every page.
 import "htmx.org";
 import "./ago.js";
 import "./parts.js";
+import "./inbox.js";
 import "./keys.js";
 import "./palette.js";
 import "./timeline.js";
-import "./inbox.js";
+import "./presence.js";
+import "./inbox-live.js";
 import "./settings.js";
 import "./pop.js";
 import "./news.js";
-import "./sources.js";

@@ -1,80 +1,208 @@
-// The inbox: choosing keeps the list where it is; the address follows.
+// The inbox: choosing keeps the list where it is, the address follows, what is read is marked, and every act has a key.
 import htmx from "htmx.org";
-import { part, toast, words } from "./dom.js";
+import { acts, changed, targets } from "./actions.js";
+import { api } from "./api.js";
+import { composer } from "./composer.js";
+import { part, toast, typing, words } from "./dom.js";
+import { ask, list, shelf } from "./shelf.js";
+import { undo } from "./undo.js";
 
-const inbox = document.querySelector("[data-inbox]");
 const desk = document.getElementById("desk");
 let asked = null;
 
-async function open(row, push = true) {
+const here = () => desk?.querySelector("[data-conversation]");
+const openId = () => here()?.dataset.conversation ?? "";
+const address = (id) => `/inbox${id ? `/${id}` : ""}${location.search}`;
+
+async function open(id, { push = true, focus = false } = {}) {
   asked?.abort();
+  if (!id) return close(push);
   asked = new AbortController();
-  mark(row.dataset.id);
+  list.mark(id);
+  if (focus) list.row(id)?.querySelector("a").focus({ preventScroll: true });
+  list.row(id)?.scrollIntoView({ block: "nearest" });
   try {
-    const response = await part(row.getAttribute("href"), { signal: asked.signal });
-    desk.innerHTML = await response.text();
+    const response = await part(`/inbox/${id}`, { signal: asked.signal });
+    const html = await response.text();
+    leave();
+    desk.innerHTML = html;
     htmx.process(desk);
-    inbox.classList.add("reading");
-    if (push) history.pushState({ conversation: row.dataset.id }, "", row.getAttribute("href") + location.search);
-    read();
+    shelf.classList.add("at-desk");
+    shelf.classList.remove("asking-who");
+    if (push) history.pushState({ conversation: id }, "", address(id));
+    arrived();
   } catch (error) {
     if (error.name !== "AbortError") toast(words.failed);
   }
 }
 
-function mark(id) {
-  for (const row of document.querySelectorAll("#shelf .conversation")) {
-    const here = row.dataset.id === id;
-    row.classList.toggle("selected", here);
-    if (here) row.setAttribute("aria-current", "true");
-    else row.removeAttribute("aria-current");
+function close(push = true) {
+  leave();
+  shelf.classList.remove("at-desk", "asking-who");
+  const none = document.getElementById("nobody");
+  desk.replaceChildren(...(none ? [none.content.cloneNode(true)] : []));
+  list.mark("");
+  if (push) history.pushState({}, "", address(""));
+}
+
+// On phones the list comes back; elsewhere the focus goes there and the conversation stays.
+function back() {
+  if (shelf.classList.contains("asking-who")) return shelf.classList.remove("asking-who");
+  const row = list.row(openId());
+  if (list.wide()) return (row ?? list.rows()[0])?.querySelector("a").focus();
+  leave();
+  shelf.classList.remove("at-desk");
+  history.pushState({}, "", address(""));
+  row?.querySelector("a").focus();
+}
+
+function leave() {
+  if (here()) document.dispatchEvent(new CustomEvent("left", { detail: { id: openId(), kept: here().dataset.keep } }));
+}
+
+// A conversation has come onto the desk: its first unread in sight, then it counts as read.
+function arrived() {
+  const talk = here();
+  if (!talk) return;
+  list.mark(talk.dataset.conversation);
+  const said = talk.querySelector(".said");
+  const fresh = talk.querySelector(".unread-mark");
+  const last = talk.querySelector(".said > .entry:last-of-type");
+  if (fresh) said.scrollTop += fresh.getBoundingClientRect().top - said.getBoundingClientRect().top - 8;
+  else if (last && !list.wide()) window.scrollTo({ top: last.getBoundingClientRect().top + scrollY - 72 });
+  else said.scrollTop = said.scrollHeight;
+  for (const entry of talk.querySelectorAll(".said > details.entry[open]:not([data-loaded])")) {
+    entry.dataset.loaded = "yes";
+    const unfolded = entry.querySelector(".unfolded[hx-get]");
+    if (unfolded) htmx.trigger(unfolded, "unfold");
+  }
+  composer.arrive(talk);
+  document.dispatchEvent(new CustomEvent("arrived", { detail: { id: talk.dataset.conversation } }));
+  if (talk.dataset.unread) markRead(talk.dataset.conversation);
+}
+
+async function markRead(id) {
+  try {
+    await api("POST", "/conversations/actions", { ids: [id], action: "read" });
+    const row = list.row(id);
+    row?.querySelector("a").classList.remove("unread");
+    if (row) row.dataset.unread = "";
+    delete here()?.dataset.unread;
+    document.dispatchEvent(new CustomEvent("counted"));
+  } catch {
+    // It stays unread, which is true enough: the next visit tries again.
   }
 }
 
-// The newest stands open, and in sight.
-function read() {
-  const entries = desk.querySelectorAll(".said > .entry");
-  const last = entries[entries.length - 1];
-  if (!last) return;
-  last.open = true;
-  if (entries.length > 1) last.scrollIntoView({ block: "start" });
+function walk(step) {
+  const all = list.rows();
+  if (!all.length) return;
+  const focused = document.activeElement?.closest?.("[data-row]");
+  const at = all.indexOf(focused ?? list.row(openId()));
+  const next = all[Math.min(all.length - 1, Math.max(0, at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step))];
+  const link = next.querySelector("a.conversation");
+  next.scrollIntoView({ block: "nearest" });
+  if (link.offsetParent) link.focus({ preventScroll: true });
+  if (!list.wide() && !shelf.classList.contains("at-desk")) return;
+  list.mark(next.dataset.row);
+  clearTimeout(walk.pause);
+  walk.pause = setTimeout(() => next.dataset.row !== openId() && open(next.dataset.row), 90);
 }
 
-function back() {
-  inbox.classList.remove("reading");
-  history.pushState({}, "", `/inbox${location.search}`);
-  document.querySelector("#shelf .conversation.selected")?.focus();
-}
+const keys = {
+  j: () => walk(1),
+  k: () => walk(-1),
+  o: () => here() && document.activeElement?.closest?.("#shelf") && list.selected() === openId() ? here().querySelector(".said")?.focus() : open(targets()[0] ?? ""),
+  u: back,
+  x: () => {
+    const row = document.activeElement?.closest?.("[data-row]") ?? list.row(openId()) ?? list.rows()[0];
+    if (row) list.tick(row, !row.querySelector("input[type=checkbox]").checked);
+  },
+  e: acts.close,
+  s: acts.snooze,
+  a: acts.assign,
+  c: acts.claim,
+  i: acts.unread,
+  m: acts.merge,
+  l: acts.link,
+  z: undo,
+  r: () => composer.open("reply") || false,
+  R: () => composer.open("all") || false,
+  n: () => composer.open("note") || false,
+  N: () => (location.href = "/inbox/new"),
+  Escape: () => {
+    if (list.ticked().length) return list.untick();
+    if (shelf.classList.contains("asking-who")) return shelf.classList.remove("asking-who");
+    return false;
+  },
+};
 
-if (inbox) {
-  const wide = matchMedia("(min-width: 768px)");
-  inbox.addEventListener("click", (event) => {
+if (shelf) {
+  // A call that rings has n and Escape to itself.
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open]") || typing() || event.repeat && !["j", "k"].includes(event.key)) return;
+    const act = keys[event.key];
+    if (["n", "Escape"].includes(event.key) && document.querySelector("#pops > .pop")) return;
+    if (!act || act() === false) return;
+    event.preventDefault();
+  });
+
+  shelf.addEventListener("click", (event) => {
     const row = event.target.closest("#shelf a.conversation");
-    if (row && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
+    if (row && !event.ctrlKey && !event.metaKey && event.button === 0) {
       event.preventDefault();
-      open(row);
+      if (event.shiftKey) list.tick(row.closest("[data-row]"), true, true);
+      else open(row.closest("[data-row]").dataset.row);
+      return;
     }
+    const button = event.target.closest("[data-act]");
+    if (button) {
+      button.closest("details")?.removeAttribute("open");
+      const act = { ...acts, back, undo, split: () => acts.split(button.dataset.from) }[button.dataset.act];
+      act?.();
+    }
+    event.target.closest("[data-envelope]")?.closest(".item").classList.toggle("full");
+    if (event.target.closest("[data-who]")) shelf.classList.toggle("asking-who");
     if (event.target.closest("[data-back]")) {
       event.preventDefault();
       back();
     }
+    if (event.target.closest("[data-down]")) {
+      const said = here().querySelector(".said");
+      said.scrollTo({ top: said.scrollHeight });
+      event.target.closest("[data-down]").hidden = true;
+    }
   });
-  let pause = 0;
-  inbox.addEventListener("walked", (event) => {
-    const row = event.target.closest("#shelf a.conversation");
-    if (!row || !wide.matches) return;
-    clearTimeout(pause);
-    pause = setTimeout(() => open(row), 120);
+  // A menu closes when one goes elsewhere.
+  document.addEventListener("click", (event) => {
+    for (const menu of shelf.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.removeAttribute("open");
   });
+  shelf.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && event.target.closest?.("details.menu[open]");
+    if (!menu) return;
+    event.preventDefault();
+    menu.removeAttribute("open");
+    menu.querySelector("summary").focus();
+  });
+
+  document.addEventListener("go", ({ detail }) => open(detail.id, { focus: detail.focus }));
+  document.addEventListener("conversations", async ({ detail: { ids } }) => {
+    list.refresh(ids).catch(() => {});
+    if (ids.includes(openId())) document.dispatchEvent(new CustomEvent("look", { detail: { id: openId() } }));
+  });
+  document.addEventListener("listed", () => document.dispatchEvent(new CustomEvent("counted")));
   addEventListener("popstate", () => {
-    const id = location.pathname.match(/^\/inbox\/(\d+)$/)?.[1];
-    const row = id && document.querySelector(`#shelf .conversation[data-id="${id}"]`);
-    if (row) open(row, false);
-    else if (id) location.reload();
-    else inbox.classList.remove("reading"), mark("");
+    const id = location.pathname.match(/^\/inbox\/(\d+)$/)?.[1] ?? "";
+    if (id !== openId() || (id && !shelf.classList.contains("at-desk"))) open(id, { push: false });
+    else if (!id) close(false);
   });
-  document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target.id === "shelf") mark(desk.querySelector("[data-conversation]")?.dataset.conversation ?? "");
-  });
-  read();
+  // After a merge the address leads on to what it was merged into.
+  const talk = here();
+  if (talk && location.pathname !== `/inbox/${talk.dataset.conversation}` && talk.dataset.conversation !== "new") {
+    history.replaceState(history.state, "", address(talk.dataset.conversation));
+  }
+  arrived();
 }
+
+export { ask, changed, open, openId };

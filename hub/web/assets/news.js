@@ -42,14 +42,6 @@ const pages = {
     const form = document.getElementById("filters");
     notice(await compare(`${form.getAttribute("hx-get")}?${query(form)}`, past, ".entry", "data-entry"));
   },
-  async inbox() {
-    const shelf = document.getElementById("shelf");
-    const before = shelf.firstElementChild?.dataset?.id;
-    const count = await compare(`/inbox?${query(document.getElementById("inbox-filters"))}`, shelf, ".conversation", "data-id");
-    const box = document.createElement("template");
-    box.innerHTML = fresh;
-    notice(count || (box.content.querySelector(".conversation")?.dataset.id !== before ? 1 : 0));
-  },
   async calls() {
     const all = document.getElementById("calls");
     if (busy()) return;
@@ -84,16 +76,15 @@ on("activity", ({ data }) => {
 });
 
 news?.addEventListener("click", () => {
-  const target = document.getElementById("shelf") ?? document.getElementById("stream");
-  if (!fresh) return;
+  const target = document.getElementById("stream");
+  if (!fresh || !target) return;
   target.innerHTML = fresh;
   htmx.process(target);
   document.dispatchEvent(new CustomEvent("htmx:afterSwap", { detail: { target } }));
-  if (target.id === "stream") window.scrollTo({ top: 0 });
-  else target.scrollTop = 0;
+  window.scrollTo({ top: 0 });
   fresh = "";
   notice(0);
 });
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (["filters", "inbox-filters"].includes(event.detail.elt.id)) notice(0);
+  if (event.detail.elt.id === "filters") notice(0);
 });

@@ -202,10 +202,15 @@ async def page(request: web.Request, template: str, here: str, status: int = 200
 
 def writer(request: web.Request) -> Actor:
     """Who changes something. Raises 403 for those who may only read."""
-    who = actor(request)
-    if not who.may(Scope.WRITE) or who.authority is Authority.MARKETER:
+    if not may_write(request):
         raise web.HTTPForbidden
-    return who
+    return actor(request)
+
+
+def may_write(request: web.Request) -> bool:
+    """Whether the reader may change something."""
+    who = actor(request)
+    return who.may(Scope.WRITE) and who.authority is not Authority.MARKETER
 
 
 def number(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -16,9 +17,10 @@ from hub.crm.records import Unknown
 from hub.formats import mail
 from hub.formats.mail import Unreadable
 from hub.privacy.visibility import readable
+from hub.store.blobs import Blobs
 from hub.store.schema import notes
 from hub.timeline import Item, one
-from hub.vocabulary import Attachment, Call, Direction, Level, Meeting, Mention, Message, Outcome
+from hub.vocabulary import Agent, Attachment, Call, Direction, Level, Meeting, Mention, Message, Outcome
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
 from hub.web.pages import entries, frame, mail_view, words
@@ -54,6 +56,7 @@ class Unfolded:
     """Everything the reader may see of one interaction."""
 
     item: Item
+    sort: str
     entry: Entry
     people: Parties
     text: tuple[mail_view.Piece, ...]
@@ -65,7 +68,7 @@ class Unfolded:
 
 
 async def unfolded(request: web.Request) -> web.Response:
-    """What stands under a line of the timeline once it is opened."""
+    """What stands under a line of the timeline once it is opened; `talk` where that is a conversation's."""
     who, agents, speaks = frame.actor(request), frame.agents(request), frame.reader(request)
     store = request.app[SERVICE].store
     interaction_id = frame.record_id(request)
@@ -74,38 +77,42 @@ async def unfolded(request: web.Request) -> web.Response:
         item = one(conn, who, interaction_id)
         if item is None:
             return None
-        people = parties(conn, [item.id], agents)[item.id]
-        names = names_of(agents.values())
-        facts = item.facts
-        plain, html, lost = getattr(facts, "text", None), False, ""
-        if isinstance(facts, Message) and item.blob:
-            raw = store.blobs.read(conn, item.blob)
-            try:
-                body = mail.body(raw or b"")
-                plain, html = body.text, body.html is not None
-            except Unreadable as error:
-                lost = str(error)
-        return Unfolded(
-            item=item,
-            entry=entries.entry(speaks, item, people, names),
-            people=people,
-            text=mail_view.text(plain) if plain else (),
-            html=html,
-            lost=lost,
-            files=tuple(each for each in facts.attachments or () if not each.inline)
-            if isinstance(facts, Message)
-            else (),
-            phones=_phones(speaks, facts, names) if isinstance(facts, Call) else (),
-            notes=noted(conn, item, {agent.id: agent.name for agent in agents.values()}),
-        )
+        return unfold(conn, store.blobs, speaks, item, parties(conn, [item.id], agents)[item.id], agents)
 
     found = await frame.read(request, work)
     if found is None:
         raise web.HTTPNotFound
-    kinds = {"Call": Call, "Meeting": Meeting, "Mention": Mention, "Message": Message}
-    sort = next(name for name, kind in kinds.items() if isinstance(found.item.facts, kind))
     return frame.fragment(
-        request, "timeline/_unfolded.html", reader=speaks, it=found, facts=found.item.facts, sort=sort
+        request, "timeline/_unfolded.html", reader=speaks, it=found, talk="talk" in request.query
+    )
+
+
+def unfold(
+    conn: Connection, blobs: Blobs, speaks: Reader, item: Item, people: Parties, agents: Mapping[str, Agent]
+) -> Unfolded:
+    """All of *item*: its mail is read anew from *blobs*."""
+    names = names_of(agents.values())
+    facts = item.facts
+    plain, html, lost = getattr(facts, "text", None), False, ""
+    if isinstance(facts, Message) and item.blob:
+        raw = blobs.read(conn, item.blob)
+        try:
+            body = mail.body(raw or b"")
+            plain, html = body.text, body.html is not None
+        except Unreadable as error:
+            lost = str(error)
+    kinds = {"Call": Call, "Meeting": Meeting, "Mention": Mention, "Message": Message}
+    return Unfolded(
+        item=item,
+        sort=next(name for name, kind in kinds.items() if isinstance(facts, kind)),
+        entry=entries.entry(speaks, item, people, names),
+        people=people,
+        text=mail_view.text(plain) if plain else (),
+        html=html,
+        lost=lost,
+        files=tuple(each for each in facts.attachments or () if not each.inline) if isinstance(facts, Message) else (),
+        phones=_phones(speaks, facts, names) if isinstance(facts, Call) else (),
+        notes=noted(conn, item, {agent.id: agent.name for agent in agents.values()}),
     )
 
 

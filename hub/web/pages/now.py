@@ -9,10 +9,11 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from hub.formats.handles import display
+from hub.inbox.listing import Row as Conversation
+from hub.inbox.listing import State, Wanted, page
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
-from hub.web.pages import conversations, frame, words
-from hub.web.pages.conversations import Conversation, Filter
+from hub.web.pages import frame, words
 from hub.web.pages.inbox import Row, rows
 from hub.web.pages.sources import RED, Source, listed
 
@@ -36,8 +37,8 @@ async def now(request: web.Request) -> web.Response:
     who, agents, speaks = frame.actor(request), frame.agents(request), frame.reader(request)
 
     def work(conn: Connection) -> tuple[list[Conversation], list[Conversation], list[Source]]:
-        waits = conversations.listing(conn, who, agents, Filter(waiting=True), SHOWN + 1)
-        unknown = conversations.listing(conn, who, agents, Filter(unknown=True), SHOWN * 3)
+        waits = list(page(conn, who, Wanted(states=(State.OPEN,), waiting=True, limit=SHOWN + 1), agents).rows)
+        unknown = page(conn, who, Wanted(unknown=True, limit=SHOWN * 3), agents).rows
         since = speaks.now - timedelta(days=30)
         fresh = [each for each in unknown if each.at > since]
         return waits, fresh, listed(conn, request.app[SERVICE].config, speaks)
@@ -49,9 +50,9 @@ async def now(request: web.Request) -> web.Response:
         "now.html",
         "now",
         reader=speaks,
-        waits=rows(speaks, waits[:SHOWN], agents),
+        waits=rows(speaks, waits[:SHOWN], agents, request),
         more=len(waits) > SHOWN,
-        strangers=strangers(speaks, unknown, rows(speaks, unknown, agents))[:SHOWN],
+        strangers=strangers(speaks, unknown, rows(speaks, unknown, agents, request))[:SHOWN],
         red=red,
         none=not found,
     )

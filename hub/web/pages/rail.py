@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from hub.inbox import listing
+from hub.inbox.listing import State, Wanted
 from hub.privacy.visibility import Actor
 from hub.store.schema import sources
 from hub.web.i18n import Reader
-from hub.web.pages import conversations
 
 SHOWN = 99
 
@@ -45,7 +46,8 @@ def counts(conn: Connection, actor: Actor) -> Counts:
     red = conn.execute(
         sa.select(sa.func.count()).select_from(sources).where(sources.c.state.in_(("rejected", "misconfigured")))
     ).scalar_one()
-    return Counts(conversations.waiting(conn, actor, SHOWN + 1), red)
+    waits = listing.count(conn, actor, Wanted(states=(State.OPEN,), waiting=True), SHOWN + 1)
+    return Counts(waits, red)
 
 
 def items(reader: Reader, here: str, counts: Counts, *, admin: bool) -> list[Item]:

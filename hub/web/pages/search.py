@@ -6,8 +6,8 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from hub.formats.handles import display
-from hub.web.pages import conversations, frame, words
-from hub.web.pages.conversations import Conversation, Filter
+from hub.inbox.listing import Row, Wanted, page
+from hub.web.pages import frame, words
 from hub.web.pages.inbox import rows
 
 PEOPLE = 6
@@ -25,9 +25,8 @@ async def search(request: web.Request) -> web.Response:
     handle = directory.handle(q) or ""
     named = tuple(each.id for each in people)
 
-    def work(conn: Connection) -> list[Conversation]:
-        wanted = Filter(q=q, people=named)
-        return conversations.listing(conn, who, agents, wanted, CONVERSATIONS)
+    def work(conn: Connection) -> tuple[Row, ...]:
+        return page(conn, who, Wanted(q=q, people=named, limit=CONVERSATIONS), agents).rows
 
     found = await frame.read(request, work)
     unknown = handle if handle and not people else ""
@@ -37,7 +36,7 @@ async def search(request: web.Request) -> web.Response:
         reader=speaks,
         q=q,
         people=people,
-        rows=rows(speaks, found, agents),
+        rows=rows(speaks, found, agents, request),
         number=unknown,
         place=words.place(speaks, unknown) if unknown else "",
         display=display,
