@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from hub import facts
 from hub.batch import Books, Entry, Part, Recorded, Refused
 from hub.contracts import Unavailable, Webhook
+from hub.floods import Floods
 from hub.formats.digest import digest
 from hub.live import Live
 from hub.mailroom import Mailroom
@@ -186,6 +187,7 @@ class Ingest:
         self._metrics = metrics
         self._webhooks = webhooks
         self._canaries = Canaries(store)
+        self._floods = Floods()
         self._calls = _Lane(self, Lane.CALLS)
         self._rest = _Lane(self, Lane.BULK)
         self._last_call = -PHONES_RING_SECONDS
@@ -286,10 +288,11 @@ class Ingest:
         return Part(source, tuple(entries), tuple(refused), tuple(changes))
 
     def _mail(self, opened: Opened, live: bool) -> list[Entry]:
-        event = opened.event
-        if event is None:
+        if opened.event is None:
             return []
-        mail = Entry(event, live, opened.blob if event.raw else None, len(event.raw or b""))
+        event = self._floods.marked(opened.event, self._books.ours.handles) if live else opened.event
+        alerts = live and event is opened.event
+        mail = Entry(event, alerts, opened.blob if event.raw else None, len(event.raw or b""))
         return [mail, *(Entry(meeting, live) for meeting in opened.meetings)]
 
     def _event(self, source: str, event: Event, live: bool) -> list[Entry]:

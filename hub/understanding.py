@@ -43,8 +43,8 @@ class Guide:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A mail that was understood, and the hash of its bytes. *event* is `None` where nothing may be recorded; *meetings*
-    are what its calendar parts say."""
+    """A mail that was understood, and the hash of its bytes. *event* is `None` where nothing may be recorded;
+    *meetings* are what its calendar parts say."""
 
     event: Event | None
     blob: str

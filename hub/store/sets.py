@@ -49,7 +49,8 @@ def _among_postgresql(element: among, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class SetRead:
-    """A select with one `among(...)` in it; other values stand in the statement. Rows are plain tuples of driver values."""
+    """A select with one `among(...)` in it; its other values stand in the statement. Rows are tuples of driver
+    values."""
 
     def __init__(self, select: sa.Select[Any]) -> None:
         literal = {"literal_binds": True}
