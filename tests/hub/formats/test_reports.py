@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from email.message import EmailMessage
 from pathlib import Path
@@ -26,6 +27,11 @@ class Expected(TypedDict):
     reason: str
     status: str
     says: str
+
+
+class Other(TypedDict):
+    recipients: list[str]
+    temporary: bool
 
 
 EXPECTED = tomllib.loads((SISIMAI / "expected.toml").read_text("utf-8"))
@@ -144,6 +150,38 @@ def test_no_other_mail_of_the_corpus_is_a_report() -> None:
     assert reports == {"mikel-mail/mime_emails/raw_email_with_mimepart_without_content_type.eml"}  # a delay, indeed
     delayed = _of(reports.pop())
     assert delayed.kind is Kind.DELAY
+
+
+# --- the set of flufl.bounce, with its own expectations ----------------------------------------------------------
+
+FLUFL = EMAIL / "flufl-bounce"
+OTHERS: dict[str, Other] = json.loads((FLUFL / "expected.json").read_text("utf-8"))
+NOT_SEEN = {
+    "aol_01.txt",  # names a screen name, no address
+    "llnl_01.txt",  # carries the list's own header: a post to that list
+    "microsoft_03.txt",  # the same
+    "simple_20.txt",  # "RE: …" from an address that says nothing of a mail server
+    "simple_35.txt",  # the sender is no address
+}
+DIFFERENT = {
+    "sendmail_01.txt": {"zzzzz@nfg.nl"},  # "expanded from" it: that is whom we wrote to
+    "yale_01.txt": {"mike.fox@yale.edu"},  # an example in the letter; it names nobody else, and nobody is marked
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(OTHERS) - NOT_SEEN))
+def test_the_bounces_that_mailman_knows_name_the_same_people(name: str) -> None:
+    found = _found((FLUFL / name).read_bytes())
+    assert {each.address.lower() for each in found.recipients} == DIFFERENT.get(
+        name, {each.lower() for each in OTHERS[name]["recipients"]}
+    )
+    if OTHERS[name]["temporary"] or name == "yale_01.txt":
+        assert not any(each.permanent for each in found.recipients)
+
+
+@pytest.mark.parametrize("name", sorted(NOT_SEEN))
+def test_what_cannot_be_told_from_a_letter_is_left_to_a_person(name: str) -> None:
+    assert _report((FLUFL / name).read_bytes()) is None
 
 
 # --- notifications (RFC 3464, 6533) -----------------------------------------------------------------------------
