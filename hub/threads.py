@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import sqlalchemy as sa
 
 from hub.batch import Books, Subject
+from hub.inbox.apart import Apart
 from hub.store.schema import conversation_refs, conversations, merged_conversations
 from hub.store.sets import Run, SetRead, SetWrite, among
 from hub.topics import BARE, Topics, topic_of
@@ -38,6 +39,8 @@ def thread(conn: sa.Connection, subjects: Sequence[Subject], books: Books) -> No
     known = dict(_THREADS(conn, sorted({ref for group in names.values() for ref in group})))
     tokens = {subject.key: _answered(subject, books) for subject in subjects}
     stand = _standing(conn, {id for ids in tokens.values() for id in ids})
+    rows = (subject.row.conversation_id for subject in subjects if subject.row)
+    apart = Apart(conn, (*known.values(), *stand.values(), *rows))
     refs = dict(known)
     merged: dict[int, int] = {}
 
@@ -57,11 +60,15 @@ def thread(conn: sa.Connection, subjects: Sequence[Subject], books: Books) -> No
         alone = not candidates
         if topic and (alone or not topic.bare) and (alike := topics.find(subject, topic)):
             candidates.add(current(alike))
+        if apart:
+            own = [subject.row.conversation_id] if subject.row else []
+            named = (refs[ref] for ref in reversed(group) if ref in refs)
+            candidates = apart.chosen(candidates, map(current, (*own, *named)), current)
         subject.conversation = min(candidates) if candidates else books.new_id()
         for other in candidates - {subject.conversation}:
             merged[other] = subject.conversation
         for ref in group:
-            refs[ref] = subject.conversation
+            refs.setdefault(ref, subject.conversation)
         if topic:
             bare = topic.bare and alone and not candidates
             subject.topic = BARE + topic.name if bare else topic.name

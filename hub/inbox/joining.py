@@ -148,7 +148,7 @@ def undo_split(conn: Connection, by: By, deed: sa.Row[Any]) -> Done:
         except Gone as error:
             raise Refused(changed_since(conn, deed, each)) from error
     now = _row(conn, new)
-    if any(now[name] != document["made"][name] for name in _OWN if name != "waiting_since"):
+    if any(now[name] != document["made"][name] for name in _OWN if name not in ("waiting_since", "topic")):
         raise Refused(changed_since(conn, deed, new))
     for table in _MOVED:
         conn.execute(table.update().where(table.c.conversation_id == new).values(conversation_id=old))
@@ -168,7 +168,7 @@ def undo_split(conn: Connection, by: By, deed: sa.Row[Any]) -> Done:
 # --- the parts -------------------------------------------------------------------------------------------------------
 
 _OWN = ("state", "owner", "team", "snoozed_until", "waiting_since", "deal_id", "case_id", "sharing", "topic")
-_COLUMNS = tuple(conversations.c.keys())
+_COLUMNS = tuple(str(name) for name in conversations.c.keys())  # noqa: SIM118  # a collection of columns
 
 
 def _row(conn: Connection, id: int) -> dict[str, Any]:
@@ -179,7 +179,8 @@ def _row(conn: Connection, id: int) -> dict[str, Any]:
         else column
         for column in conversations.c
     ]
-    return dict(conn.execute(sa.select(*columns).where(conversations.c.id == id)).mappings().one())
+    row = conn.execute(sa.select(*columns).where(conversations.c.id == id)).one()
+    return dict(zip(_COLUMNS, row, strict=True))
 
 
 def _insert(conn: Connection, row: dict[str, Any]) -> None:
@@ -288,7 +289,8 @@ def _own(conn: Connection, table: sa.Table, ids: Sequence[int]) -> list[dict[str
         else column
         for column in table.c
     ]
-    return [dict(row) for row in conn.execute(sa.select(*columns).where(table.c.conversation_id.in_(ids))).mappings()]
+    rows = conn.execute(sa.select(*columns).where(table.c.conversation_id.in_(ids)))
+    return [{str(column.name): value for column, value in zip(table.c, row, strict=True)} for row in rows]
 
 
 def _restore(conn: Connection, table: sa.Table, ids: Sequence[int], rows: Sequence[dict[str, Any]]) -> None:
