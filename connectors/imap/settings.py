@@ -16,9 +16,11 @@ Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n\x00]+$")
 class ImapSettings(SubmissionSettings):
     """Where the mailbox is, which folders are read, how far back, and how much of it may be seen.
 
-    *port* is 993 with `security = "tls"` and 143 otherwise. *since_days* bounds what is read when a folder is first
-    connected. *idle_minutes* is how long one IDLE lasts: RFC 2177 allows 29, some servers hang up earlier.
-    *poll_seconds* is how often the folders are looked at that IDLE does not watch: it watches the first.
+    *port* is 993 with `security = "tls"` and 143 otherwise. *folders* are the ones to read, none for all but those that
+    `connectors.imap.folders.LEFT_OUT` and *leave_out* name; each is a name or a special use, as "\\Sent". The first of
+    *folders*, or the Inbox, is watched by IDLE. *since_days* bounds what is read when a folder is first connected.
+    *idle_minutes* is how long one IDLE lasts: RFC 2177 allows 29, some servers hang up earlier.
+    *poll_seconds* is how often the folders are looked at of which the server does not tell by itself.
     *auth* is how the server is signed in to; *password* is needed for "password" only, the others take the permission
     that somebody gave on the source's page.
     *max_bytes* is the size of the largest mail that is fetched whole. *level* and *audience* go to every copy.
@@ -34,7 +36,8 @@ class ImapSettings(SubmissionSettings):
     username: Word
     auth: Literal["password", "xoauth2", "oauthbearer"] = "password"
     password: SecretStr | None = None
-    folders: Annotated[tuple[Word, ...], Field(min_length=1)] = ("INBOX",)
+    folders: tuple[Word, ...] = ()
+    leave_out: tuple[Word, ...] = ()
     since_days: Annotated[int, Field(ge=0)] = 365
     poll_seconds: Annotated[int, Field(ge=1)] = 60
     idle_minutes: Annotated[int, Field(ge=1, lt=29)] = 9

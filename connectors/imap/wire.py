@@ -1,16 +1,11 @@
-"""The bytes below imapclient: imaplib over a socket that was opened elsewhere, with a buffer of our own.
-
-imaplib's own buffer hides whether an answer has already been read, so that waiting on the socket alone can miss it, and
-imapclient's `idle_check` takes the end of the connection for silence.
-"""
+"""The bytes below imapclient, with which a session signs in: imaplib over a socket that was opened elsewhere, with a
+buffer of our own, so that the socket can be taken over afterwards."""
 
 from __future__ import annotations
 
 import imaplib
-import select
 import socket
 import ssl
-import time
 from typing import Any
 
 from imapclient import IMAPClient
@@ -30,7 +25,6 @@ class Wire(imaplib.IMAP4):
         self._connected = sock
         self._tls = tls
         self._buffer = bytearray()
-        self._exists: bytes | None = None
         super().__init__(host)
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
@@ -78,48 +72,9 @@ class Wire(imaplib.IMAP4):
         del self._buffer[: end + 1]
         return line
 
-    def pause(self, seconds: float) -> bool:
-        """True as soon as the server says something or the connection ended; false after *seconds* of silence."""
-        if self._buffer or (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
-            return True
-        poll = select.poll()
-        poll.register(self.sock, select.POLLIN)
-        return bool(poll.poll(seconds * 1000))
-
-    def catch_up(self) -> None:
-        """Have the server tell what is new in the folder, and remember how many mails it says there are."""
-        self._simple_command("NOOP")
-        told = self.response("EXISTS")[1]
-        if told[-1] is not None:
-            self._exists = told[-1]
-        self.response("EXPUNGE")
-
-    def idle_for(self, seconds: float) -> None:
-        """One IDLE (RFC 2177): return when the folder has changed since `catch_up`, or after *seconds*.
-
-        Raises `abort` where the connection ended meanwhile: DONE is always answered.
-        """
-        end = time.monotonic() + seconds
-        # Dovecot tells only what happens after it began to watch; NOOP, right before it, tells the rest. Both are sent
-        # together (RFC 3501, 5.5), so that no mail finds the time to come between them.
-        noop, idle = self._command("NOOP"), self._command("IDLE")
-        # For the server's go-ahead imaplib answers None.
-        while self._get_response() is not None:
-            if self.tagged_commands[idle]:
-                raise self.error("IDLE was refused")
-        # Most servers chat now and then to keep the line open, or tell of flags.
-        while not self._has_changed and (left := end - time.monotonic()) > 0 and self.pause(left):
-            self._get_response()
-        self.send(b"DONE\r\n")
-        self._command_complete("NOOP", noop)
-        self._command_complete("IDLE", idle)
-
-    @property
-    def _has_changed(self) -> bool:
-        told = self.untagged_responses
-        exists = told.get("EXISTS")
-        # After an EXPUNGE a new mail may bring the number back to what it was.
-        return "BYE" in told or "EXPUNGE" in told or (exists is not None and exists[-1] != self._exists)
+    def take(self) -> tuple[socket.socket, bytes]:
+        """The socket, and what was read from it and not used yet. This is then over."""
+        return self.sock, bytes(self._buffer)
 
     def shutdown(self) -> None:
         """Close the socket. Nothing is said to the server, which may be gone."""

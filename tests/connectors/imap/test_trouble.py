@@ -253,7 +253,7 @@ class TestSettings:
         [
             ({"host": "imap.example.org"}, "in clear"),
             ({"security": "ssl"}, "security"),
-            ({"folders": []}, "folders"),
+            ({"folders": [""]}, "folders"),
             ({"folders": ["INBOX", "INBOX"]}, "twice"),
             ({"idle_minutes": 29}, "idle_minutes"),
             ({"password": "one\r\ntwo"}, "one line"),
