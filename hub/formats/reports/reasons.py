@@ -42,7 +42,7 @@ _PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             r"rate ?limit|frequency (?:is )?limited|throttl|gr[ea]y[- ]?list|too many (?:connections|emails?|mails)",
             r"too many (?:messages|recipients) .{0,20}(?:hour|minute|day|session|sender)",
             r"unusual rate|message rate|sending limit",
-            r"频率|頻率",
+            r"receiving (?:mail|messages) (?:too quickly|at a rate)|频率|頻率",
         ),
     ),
     (
@@ -58,7 +58,7 @@ _PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
         Reason.BLOCKED,
         (
             r"\b[a-z]{0,8}rbl\b|dnsbl|block ?list|black ?list|deny ?list|spamhaus|spamcop|sorbs\b|reputation",
-            r"banned (?:sending )?ip|blocked (?:ip|host|using)",
+            r"banned (?:sending )?ip|traffic not accepted from this ip|blocked (?:ip|host|using)",
             r"(?:ip|host|server|client) .{0,60}(?:is )?(?:blocked|banned)",
             r"client host .{0,80}rejected|host network not allowed|use the smtp server of your isp|dynamic ip",
             r"reverse (?:dns|hostname)|cannot find your hostname|no ptr\b|service refused",
@@ -67,7 +67,10 @@ _PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
     (
         Reason.POLICY,
         (
-            r"sender (?:address )?(?:is |was )?(?:rejected|denied|refused|unknown|invalid|not accepted|blocked)",
+            r"sender (?:address )?(?:is |was )?(?:rejected|denied|refused|blocked|unknown|invalid)",
+            r"sender (?:address )?(?:is |was )?not (?:accepted|allowed)",
+            # GMX of senders without a way back, NetEase of one who is another.
+            r"invalid dns mx|must equal authorized user",
             r"sender (?:address )?.{0,40}(?:does not exist|domain not found|verif)",
             r"mail from .{0,80}(?:rejected|refused)",
         ),
@@ -75,7 +78,7 @@ _PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
     (
         Reason.SPAM,
         (
-            r"\bspam\b|\bube\b|\buce\b|unsolicited|junk ?mail|bulk e?-?mail filter|spam-like",
+            r"\bspam\b|\bube\b|\buce\b|\bdt:spm\b|unsolicited|junk ?mail|bulk e?-?mail filter|spam-like",
             r"垃圾(?:邮件|郵件)|迷惑メール",
         ),
     ),
@@ -116,6 +119,8 @@ _PHRASES: tuple[tuple[Reason, tuple[str, ...]], ...] = (
             rf"{_WHO}\b.{{0,80}}?\b(?:does|did|do)(?:n't| not) exist",
             r"no mailbox here|no (?:such )?(?:user|mailbox|account|recipient|person|address)\b|unrouteable address",
             r"does(?:n't| not) have an? .{0,80}\baccount|not our customer|addresslookup|recip(?:ient)?notfound",
+            # RFC 5321 section 4.2.3, where nothing else is said; Outlook.com of every unknown address.
+            r"mailbox unavailable",
             # Exchange Online's edge says this of addresses that its directory does not know.
             r"5\.4\.1 recipient address rejected: access denied",
             r"(?:empfänger|benutzer|adresse|postfach).{0,40}(?:unbekannt|nicht gefunden|existiert nicht|ungültig)",
