@@ -14,16 +14,26 @@ from hub import audit
 from hub.privacy.visibility import Scope
 from hub.quarantine import NotHeld, one
 from hub.sources import State
+from hub.sources.reading import progress
 from hub.store.schema import blobs, quarantine, refusals, sources
 from hub.web.access import Visitor
 from hub.web.api.endpoint import Endpoints, Shape, answer, missing, page_path, read_place, record_id, write_place
-from hub.web.keys import ACCESS, SERVICE
+from hub.web.keys import ACCESS, SERVICE, SUPERVISOR
 from hub.web.problems import Problem
 
 endpoints = Endpoints()
 
 
 # --- what goes out --------------------------------------------------------------------------------------------------
+
+
+class FirstReading(BaseModel):
+    """How far the first reading of a source is. `rate` is per second, `left` in seconds; absent while unknown."""
+
+    done: int
+    total: int
+    rate: float | None = None
+    left: float | None = None
 
 
 class Source(BaseModel):
@@ -36,6 +46,8 @@ class Source(BaseModel):
     behind_messages: int | None = None
     behind_seconds: float | None = None
     measured_at: datetime | None = None
+    next_try_at: datetime | None = Field(None, description="When it is tried again, while it waits")
+    first_reading: FirstReading | None = None
     last_item_at: datetime | None = None
     items: int = 0
     refused: dict[str, int] = Field(description="Deliveries refused, by reason")
@@ -158,6 +170,8 @@ async def list_sources(request: web.Request, visitor: Visitor) -> web.Response:
                 behind_messages=row.behind_messages if row else None,
                 behind_seconds=row.behind_seconds if row else None,
                 measured_at=row.measured_at if row else None,
+                next_try_at=row.next_try_at if row else None,
+                first_reading=_first_reading(row) if row else None,
                 last_item_at=row.last_item_at if row else None,
                 items=row.items if row else 0,
                 refused=refused.get(name, {}),
@@ -165,6 +179,26 @@ async def list_sources(request: web.Request, visitor: Visitor) -> web.Response:
             )
         )
     return answer(Sources(items=found))
+
+
+@endpoints.add("POST", "/api/v1/sources/{name}/retry", returns=None, scope=Scope.ADMIN, status=204)
+async def retry_source(request: web.Request, visitor: Visitor) -> web.Response:
+    """Try a source at once, with what its config and its secrets say now. 404 where this hub has none of that name."""
+    supervisor, name = request.app[SUPERVISOR], request.match_info["name"]
+    if supervisor is None or not supervisor.retry(name):
+        raise missing("There is no such source to try.")
+    service = request.app[SERVICE]
+    entry, now = service.store.ids(), datetime.now(UTC)
+    await service.store.write(
+        lambda conn: audit.note(conn, entry, visitor.actor, "source.retry", f"source/{name}", now)
+    )
+    return web.Response(status=204)
+
+
+def _first_reading(row: sa.Row[*tuple[Any, ...]]) -> FirstReading | None:
+    reads = row.state == State.LISTENING
+    found = progress(row.backfill_done, row.backfill_total, row.backfill_began_at, datetime.now(UTC), reads=reads)
+    return FirstReading(done=found.done, total=found.total, rate=found.rate, left=found.left) if found else None
 
 
 @endpoints.add("GET", "/api/v1/quarantine", returns=Quarantine, scope=Scope.ADMIN)
