@@ -144,7 +144,7 @@ def _as_preformatted(text: str) -> str:
 
 _LARGE = 64_000
 LONGEST = 1_000_000
-_MOST_TAGS = 100_000
+_MOST_TAGS = 50_000
 _MOST_ATTRIBUTES = 100
 _OPENED = re.compile(
     r"""<(/?)([a-zA-Z][\w:-]*+)((?:[\s/]++|[^\s/>="'<]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'<]*+))?+)*+)>"""
@@ -159,10 +159,12 @@ _IN_VALUE = str.maketrans({'"': "&quot;", "<": "&lt;", ">": "&gt;"})
 
 def tamed(html: str) -> str:
     """A large page written anew, so that no parser takes long over it and all read the same: well-formed tags of at
-    most a hundred attributes, nothing that is never shown, at most 100,000 tags and a million characters outside them.
+    most a hundred attributes, nothing that is never shown, at most 50,000 tags and a million characters outside them.
     A page of an ordinary size comes back as it is."""
-    if len(html) < _LARGE:
-        return html
+    return html if len(html) < _LARGE else _rewritten(html)
+
+
+def _rewritten(html: str) -> str:
     out: list[str] = []
     at = tags = length = 0
     while length < LONGEST:
@@ -186,7 +188,7 @@ def tamed(html: str) -> str:
         tag = _OPENED.match(html, begin)
         if tag is None:
             out.append("&lt;")
-            at = begin + 1
+            at, length = begin + 1, length + 1
             continue
         at = tag.end()
         name = tag[2].lower()
@@ -213,7 +215,7 @@ def _attributes(written: str) -> str:
 # Parsers of HTML take quadratic time for elements in elements in elements; no mail program nests a hundred.
 _DEEPEST = 300
 _FEW_TAGS = 5_000
-_ANY_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)[^>]*>")
+_ANY_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*)[^<>]*>")
 _NEVER_NESTED = _words(
     "area base br col embed hr img input link meta param source track wbr p li dt dd tr td th option tbody thead tfoot"
 )
@@ -256,7 +258,6 @@ _MARKED = {
 }
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*(?![\w-])")
 _PREFORMATTED = re.compile(r"(<pre[\s>])(.*?)(?=</pre|\Z)", re.IGNORECASE | re.DOTALL)
-_UNSEEN_CONTENT = re.compile(r"<(script|style|title)\b.*?</\1", re.IGNORECASE | re.DOTALL)
 _UNSEEN = ["head", "script", "style", "title", "template", "noscript", "svg", "math", "object", "iframe", "select"]
 _HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
 _BLANKS = re.compile(r"[ \t\n\r\f]+")
@@ -276,7 +277,7 @@ def to_text(html: str) -> str:
         html = _PREFORMATTED.sub(lambda match: match[1] + match[2].replace("\r", "").replace("\n", _KEPT), html)
     marked = _TAG.sub(lambda tag: _MARKED.get(tag[0].lower(), tag[0]), html)
     if _too_deep(html):
-        return _laid_out(entities.unescape(_ANY_TAG.sub("", _UNSEEN_CONTENT.sub("", marked))))
+        return _laid_out(entities.unescape(_ANY_TAG.sub("", _rewritten(marked))))
     tree = LexborHTMLParser(marked)
     body = tree.body
     if body is None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.formats.html import SANITISER_VERSION, sanitise, to_text
+from hub.formats.html import SANITISER_VERSION, sanitise, tamed, to_text
 from tests.bench import corpus
 
 
@@ -104,6 +104,63 @@ def test_a_hostile_depth_is_read_as_text(inner: str) -> None:
     html = inner * 50_000 + "x"
     assert to_text(html).rstrip().endswith("x")
     assert "x" in _clean(html)
+
+
+PAGE = (
+    "<!-- c --><style>p{color:red}</style><h1 title='a > b'>Offer</h1>"
+    "<p class=x>Dear <b>you</b>,<br>a &lt; b &amp; c</p>"
+    '<table><tr><td>one<td>two</table><a href="https://example.org/?a=1&amp;b=2" title="1 < 2">link</a>'
+    "<img src=https://t.example/a.gif><p>end</p>"
+)
+
+
+def test_a_page_of_an_ordinary_size_is_left_alone() -> None:
+    assert tamed(PAGE) is PAGE
+
+
+def test_a_large_page_reads_and_looks_as_before() -> None:
+    filling = "".join(f"<p>line {number}</p>" for number in range(5_000))
+    large = PAGE + filling
+    assert len(tamed(large)) > 64_000
+    assert to_text(large) == to_text(PAGE) + "\n\n" + to_text("".join(f"<p>line {n}</p>" for n in range(5_000)))
+    clean = sanitise(large, lambda content_id: None)
+    assert clean.html.startswith(sanitise(PAGE, lambda content_id: None).html[:-20])
+    assert clean.blocked_images == 1
+    assert tamed(tamed(large)) == tamed(large)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<p " + " ".join(f"a{number}=b" for number in range(100_000)) + ">x",
+        "<p " + " ".join(f'a{number}=">"' for number in range(100_000)) + ">x",
+        "<p " + " ".join(f"a{number}='<p \"'" for number in range(100_000)) + ">x",
+        "<a " * 300_000 + "x",
+        "<a b='" * 200_000 + "x",
+        "<div>" * 200_000 + "x",
+        "<table><tr><td>" * 100_000 + "x",
+        "<" * 1_000_000 + "x",
+        "<style>" * 100_000 + "x",
+        "<!--" * 300_000 + "x",
+        "<svg><style><a b='</style>" * 50_000 + "x",
+        "&amp;" * 300_000 + "x",
+        "<p>" + "x" * 3_000_000,
+    ],
+    ids=lambda page: page[:16],
+)
+def test_an_html_bomb_is_bounded(page: str) -> None:
+    made = tamed(page)
+    assert len(made) <= 4_500_000
+    assert made.count("<") <= 50_000
+    assert max((len(tag) for tag in re.findall(r"<[^>]*>", made)), default=0) < 4_000
+    assert len(to_text(page)) <= 1_000_000
+    assert not re.search(r"\ssrc=|<script|<style", sanitise(page, lambda content_id: None).html)
+
+
+@given(st.text(alphabet="<>/=\"' \n:;()abcdsrtyleimgonx&#0-!", max_size=300))
+def test_a_page_written_anew_has_only_whole_tags(markup: str) -> None:
+    made = tamed(markup + " " * 64_000)
+    assert re.fullmatch(r"(?:[^<]|</?[a-z][\w:-]*(?: [a-zA-Z_][\w:.-]*=\"[^\"<>]*\")*>)*", made)
 
 
 # --- text -------------------------------------------------------------------------------------------------------
