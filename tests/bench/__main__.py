@@ -6,7 +6,7 @@ import importlib
 import sys
 import time
 
-NAMES = ("parse", "ingest", "store", "timeline", "pop", "lanes")
+NAMES = ("parse", "ingest", "store", "timeline", "inbox", "pop", "lanes")
 
 
 def main(chosen: list[str]) -> int:
