@@ -45,7 +45,7 @@ def by_id(conn: Connection, agent: str, canned_id: int) -> Canned | None:
 
 def add(conn: Connection, one: Canned) -> None:
     """A new answer."""
-    conn.execute(canned.insert().values(_row(one), id=one.id, uses=0))
+    conn.execute(canned.insert().values({**_row(one), "id": one.id, "uses": 0}))
 
 
 def change(conn: Connection, one: Canned) -> None:

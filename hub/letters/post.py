@@ -213,7 +213,7 @@ class Post:
             if not begun:
                 self._still_latest(conn, conversation, wanted)
             self._store.blobs.keep(conn, [(plan.row["blob"], plan.raw)])
-            conn.execute(rows.insert().values(plan.row, id=letter_id))
+            conn.execute(rows.insert().values({**plan.row, "id": letter_id}))
             conn.execute(
                 letter_recipients.insert(),
                 [

@@ -168,3 +168,53 @@ class Inbox:
     def whom(self) -> Locator:
         """The pane that says who it is."""
         return self.page.locator(".whom")
+
+    @property
+    def selected(self) -> Locator:
+        """The row of the conversation that is open."""
+        return self.page.locator("#shelf .conversation.selected")
+
+    @property
+    def said(self) -> Locator:
+        """What was said and noted in the open conversation."""
+        return self.page.locator(".said > [data-item]")
+
+    @property
+    def field(self) -> Locator:
+        """Where an answer is written."""
+        return self.page.get_by_role("textbox", name="Your answer")
+
+    @property
+    def note(self) -> Locator:
+        """Where a note is written."""
+        return self.page.get_by_role("textbox", name="Note for colleagues")
+
+    @property
+    def saved(self) -> Locator:
+        """What is said of the draft."""
+        return self.page.locator(".letter-part .saved")
+
+    @property
+    def presence(self) -> Locator:
+        """Who else is here."""
+        return self.page.locator(".presence")
+
+    @property
+    def toast(self) -> Locator:
+        """What was just done, with the way back."""
+        return self.page.locator(".toast.with-undo")
+
+    @property
+    def chooser(self) -> Locator:
+        """The dialog in which something is chosen."""
+        return self.page.locator("dialog.chooser[open]")
+
+    def box(self, name: str) -> Locator:
+        """A box above the list."""
+        return self.page.get_by_role("navigation", name="Boxes").get_by_role("link", name=name)
+
+    async def open(self, text: str) -> None:
+        """Open the first conversation that holds *text*, and wait until it can be worked on."""
+        await self.row(text).click()
+        await expect(self.selected).to_contain_text(text)
+        await expect(self.page.locator("[data-composer]")).to_be_visible()

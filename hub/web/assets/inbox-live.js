@@ -99,7 +99,7 @@ async function look() {
     }
   }
   if (grown) composer.meanwhile(fresh);
-  if (fresh.dataset.unread && document.visibilityState === "visible") {
+  if (fresh.dataset.unread && !talk.dataset.keep && document.visibilityState === "visible") {
     api("POST", "/conversations/actions", { ids: [id], action: "read" }).catch(() => {});
   }
 }
