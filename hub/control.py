@@ -49,10 +49,12 @@ def operations() -> dict[str, Operation]:
     """Every operation by its name."""
     from hub import bulk, quarantine, staff
     from hub.crm import imports
+    from hub.grants import report
     from hub.sources import states
 
     return {
         "contacts.import": imports.import_operation,
+        "grants.examine": report.examine_operation,
         "ingest": bulk.ingest,
         "quarantine.list": quarantine.list_operation,
         "quarantine.replay": quarantine.replay_operation,

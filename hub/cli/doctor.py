@@ -21,6 +21,9 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from hub.config import Config, ConfigError, load
+from hub.contracts import Unavailable
+from hub.control import Failure, perform
+from hub.store import StoreLocked
 from hub.web.app import STATIC
 
 OLDEST_PYTHON = (3, 11)
@@ -45,7 +48,8 @@ def add(subparsers: Any) -> None:
     subparsers.add_parser(
         "doctor",
         help="say whether this machine has what the hub needs",
-        description="Look at Python, SQLite, the disk, Redis, the locale and the time zones, and say what is missing.",
+        description="Look at Python, SQLite, the disk, Redis, the locale, the time zones and the permissions of OAuth "
+        "providers, and say what is missing.",
     )
 
 
@@ -64,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     findings += disk(_store_folder(config))
     if config is not None:
         findings.append(asyncio.run(redis_reached(config.redis)))
+        findings += asyncio.run(permissions(config))
     for finding in findings:
         print(f"{finding.grade:6}{finding.what:12}{finding.text}")
     return 1 if any(finding.grade == "wrong" for finding in findings) else 0
@@ -168,6 +173,17 @@ async def redis_reached(url: str) -> Finding:
     finally:
         await client.aclose()
     return Finding("ok", "redis", f"{version} answers")
+
+
+async def permissions(config: Config) -> list[Finding]:
+    """What OAuth providers permit, and until when. The store is opened only where a source is read by OAuth."""
+    if not any(source.oauth for source in config.sources.values()):
+        return []
+    try:
+        lines = await perform(config, "grants.examine", {})
+    except (Failure, Unavailable, StoreLocked) as error:
+        return [Finding("wrong", "oauth", f"permissions are not known: {error}")]
+    return [Finding(line["grade"], "oauth", f"{line['what']}: {line['text']}") for line in lines]
 
 
 def _store_folder(config: Config | None) -> Path:

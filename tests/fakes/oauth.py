@@ -36,7 +36,7 @@ class Permission:
 
 @dataclass(slots=True)
 class AuthorisationServer:
-    """The server at *url* and how it behaves. *account* is who sits at the browser and consents.
+    """The server at *url* and how it behaves. Its clock is *ahead*. *account* is who sits at the browser and consents.
 
     *tokens* are the access tokens that are good, with the user they let in: a Dovecot takes the same dictionary.
     A renewal sets *busy*, and is answered once *release* is set, which it is at first. *codes* and *refreshes* count
@@ -116,6 +116,10 @@ class AuthorisationServer:
             return self._answer({"error": "invalid_grant", "error_description": "Token has been revoked."}, 400)
         return self._answer(self._tokens(family[0], first=False))
 
+    async def time(self, request: web.Request) -> web.Response:
+        """No way to ask for tokens (RFC 6749, 3.2), but it has a date."""
+        return self._answer({"error": "invalid_request"}, 405)
+
     async def userinfo(self, request: web.Request) -> web.Response:
         """Who the token's owner is (OpenID Connect Core, 5.3)."""
         user = self.tokens.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
@@ -158,6 +162,7 @@ async def authorisation_server(tokens: MutableMapping[str, str] | None = None) -
     app = web.Application()
     app.router.add_get("/authorize", server.authorize)
     app.router.add_post("/token", server.token)
+    app.router.add_get("/token", server.time)
     app.router.add_get("/userinfo", server.userinfo)
     async with TestServer(app) as running:
         server.url = str(running.make_url("")).rstrip("/")
