@@ -6,8 +6,8 @@ the newest mails are read first, by a mail of that conversation that comes later
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -63,7 +63,8 @@ class _Alike:
 class Topics:
     """The conversations that new mails may belong to by their *topics*."""
 
-    def __init__(self, conn: sa.Connection, topics: Iterable[Topic]) -> None:
+    def __init__(self, conn: sa.Connection, topics: Collection[Topic]) -> None:
+        self._named = Counter(topic.name for topic in topics)
         asked = set()
         for topic in topics:
             asked.add(BARE + topic.name)
@@ -80,6 +81,8 @@ class Topics:
 
     def find(self, subject: Subject, topic: Topic) -> int | None:
         """The conversation that *subject* belongs to by its *topic*."""
+        if topic.name not in self._alike:
+            return None
         people = _handles(subject)
         fitting = [
             each
@@ -94,6 +97,8 @@ class Topics:
 
     def note(self, subject: Subject, topic: Topic, *, bare: bool) -> None:
         """*subject* has its conversation: mails of the same batch may belong there too."""
+        if self._named[topic.name] == 1 and topic.name not in self._alike:
+            return
         for each in self._alike[topic.name]:
             if each.id == subject.conversation:
                 each.at, each.bare = max(each.at, subject.at), each.bare and bare

@@ -46,6 +46,7 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _IN_ANGLES = re.compile(r'(?:[^"<>]|"(?:[^"\\]|\\.)*")*<([^<>]*(?:"(?:[^"\\]|\\.)*"[^<>]*)?)>\s*')
 # RFC 6068 section 2: everything else in an address may stand in the URI as it is.
 _KEPT_IN_MAILTO = "!$'()*+,:@"
+_NEEDS_NO_ENCODING = re.compile(rf"[A-Za-z0-9_.~{re.escape(_KEPT_IN_MAILTO)}-]*")
 
 
 @lru_cache(maxsize=_CACHED)
@@ -224,6 +225,8 @@ def _readable(domain: str) -> str:
 
 
 def _percent_encoded(text: str) -> str:
+    if _NEEDS_NO_ENCODING.fullmatch(text):
+        return text
     return "".join(
         character if not character.isascii() else quote(character, safe=_KEPT_IN_MAILTO) for character in text
     )
