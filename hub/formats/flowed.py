@@ -9,6 +9,7 @@ def unflow(text: str, delsp: bool = False) -> str:
     if " \n" not in text:  # nothing was cut
         return text
     out: list[str] = []
+    paragraph: list[str] = []
     open_depth = -1  # of the paragraph that goes on
     for line in text.split("\n"):
         content = line.lstrip(">")
@@ -18,9 +19,11 @@ def unflow(text: str, delsp: bool = False) -> str:
         flows = content.endswith(" ") and not signature
         if flows and delsp:
             content = content[:-1]
-        if open_depth == depth and not signature:
-            out[-1] += content
-        else:
-            out.append(f"{'>' * depth} {content}" if depth and content else ">" * depth + content)
+        if open_depth != depth or signature:
+            if paragraph:
+                out.append("".join(paragraph))
+            paragraph = [">" * depth, " "] if depth and content else [">" * depth]
+        paragraph.append(content)
         open_depth = depth if flows else -1
+    out.append("".join(paragraph))
     return "\n".join(out)

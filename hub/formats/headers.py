@@ -168,6 +168,7 @@ _BLANKS = re.compile(r"[ \t]+")
 _ROUTE = re.compile(r"^@[^:]*:")
 _AROUND_AT = re.compile(r"\s*([@.])\s*")
 MOST_ADDRESSES = 10_000
+_MOST_LEXEMES = 300_000
 _LONGEST_NAME = 1_000
 
 
@@ -198,7 +199,7 @@ def _mailboxes(value: str) -> Iterator[Address]:
     comments: list[str] = []
     inside: list[str] | None = None
     address = ""
-    pieces = [match[0] for match in _LEXEME.finditer(value)]
+    pieces = [match[0] for match in islice(_LEXEME.finditer(value), _MOST_LEXEMES)]
     position = 0
     while position < len(pieces):
         piece = pieces[position]

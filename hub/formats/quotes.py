@@ -32,6 +32,7 @@ _ATTRIBUTION_LINES = 4
 # "---- 在 …，… 写道： ----", of NetEase's app.
 _RULED = re.compile(r"-{3,10}\s?([^-].{0,280}?)\s?-{3,10}")
 _HEADER_LINES = 8
+_MOST_LINES = 20_000
 
 _WROTE = _any(
     "wrote|a écrit|schrieb|geschrieben|escribió|escreveu|ha scritto|scrisse|schreef|skrev|napisał|napisał(a)|napisała|"
@@ -120,7 +121,8 @@ _DEVICE = re.compile(
 def fold(text: str) -> tuple[Segment, ...]:
     """*text* in segments; put together they are *text* again, byte for byte. No text, no segments."""
     lines = text.splitlines(keepends=True)
-    kinds = _kinds([line.strip() for line in lines])
+    kinds = _kinds([line.strip() for line in lines[:_MOST_LINES]])
+    kinds += kinds[-1:] * (len(lines) - len(kinds))
     return tuple(
         Segment(kind, "".join(line for _, line in group))
         for kind, group in groupby(zip(kinds, lines, strict=True), key=lambda pair: pair[0])

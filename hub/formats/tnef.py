@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from hub.formats import charsets, html, rtf
 from hub.formats.errors import Unreadable
@@ -98,7 +99,12 @@ def _read(data: bytes, depth: int) -> Tnef:
 def _attributes(data: bytes, found: _Found) -> Iterator[tuple[int, bytes]]:
     """Section 2.1.3.2: level, id, length, value, checksum; a wrong checksum is no reason to lose a file."""
     at = 6
-    while at + 9 <= len(data):
+    for number in count():
+        if at + 9 > len(data):
+            return
+        if number == _MOST_PROPERTIES:
+            found.defects.append(f"more than {_MOST_PROPERTIES:,} attributes")
+            return
         level, attribute, length = struct.unpack_from("<BII", data, at)
         if level not in (1, 2):
             found.defects.append("an attribute of no level")
@@ -137,11 +143,11 @@ def _take(attribute: int, value: bytes, found: _Found) -> None:
 
 def _properties(data: bytes, found: _Found) -> Iterator[tuple[int, tuple[int, bytes]]]:
     """Section 2.1.3.4: MAPI properties as (id, (type, value)), of several values the first."""
-    (count,) = struct.unpack_from("<I", data)
+    (stated,) = struct.unpack_from("<I", data)
     at = 4
-    if count > _MOST_PROPERTIES:
+    if stated > _MOST_PROPERTIES:
         found.defects.append(f"more than {_MOST_PROPERTIES:,} properties")
-    for _ in range(min(count, _MOST_PROPERTIES)):
+    for _ in range(min(stated, _MOST_PROPERTIES)):
         kind, ident = struct.unpack_from("<HH", data, at)
         at += 4
         if ident >= 0x8000:  # a name follows: a set, and a number or a string

@@ -170,7 +170,7 @@ def test_a_cut_file_is_kept_as_far_as_it_goes() -> None:
 
 
 def test_a_bomb_of_files_is_bounded() -> None:
-    data = _stream(*[_attribute(2, 0x00069002, b"") + _attribute(2, 0x0006800F, b"x")] * 50_000)
+    data = _stream(*[_attribute(2, 0x00069002, b"") + _attribute(2, 0x0006800F, b"x")] * 5_000)
     found = tnef.read(data)
     assert len(found.files) == 1_000
     assert found.defects == ("more than 1,000 files",)
