@@ -52,7 +52,7 @@ class Flights:
         self._listens = listens
         self._look = look
         self._patience = patience
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Look now and then what is due and what is late."""
@@ -64,13 +64,14 @@ class Flights:
                     log.debug("canaries wait: %s", error)
                 await asyncio.sleep(self._look)
         finally:
-            for task in self._sending:
+            for task in self._sending.values():
                 task.cancel()
-            await asyncio.gather(*self._sending, return_exceptions=True)
+            await asyncio.gather(*self._sending.values(), return_exceptions=True)
             await asyncio.gather(*(route.sender.close() for route in self._routes.values()), return_exceptions=True)
 
     async def _turn(self) -> None:
-        routes = [route for name, route in self._routes.items() if self._listens(name)]
+        self._sending = {name: task for name, task in self._sending.items() if not task.done()}
+        routes = [route for name, route in self._routes.items() if name not in self._sending and self._listens(name)]
 
         def known(conn: Connection) -> tuple[dict[str, Flight], datetime]:
             return canary.flights(conn, [route.source for route in routes]), clock(conn)
@@ -87,9 +88,7 @@ class Flights:
                     await self._blame(route.source, f"The test mail of {sent} has not come back.")
                 continue
             if flight is None or age >= route.seconds:
-                task = asyncio.create_task(self._send(route, flight))
-                self._sending.add(task)
-                task.add_done_callback(self._sending.discard)
+                self._sending[route.source] = asyncio.create_task(self._send(route, flight))
 
     async def _send(self, route: Route, before: Flight | None) -> None:
         try:

@@ -1,8 +1,9 @@
 """A provider small enough to see through: it tells numbers in order, one line each, over TCP.
 
 A listener says `AFTER 3` and hears `TICK 4`, `TICK 5`, … or a verdict: `NO reason`, `BUSY seconds reason`,
-`WRONG reason`, `NONSENSE`. It answers `DONE 4` when four is safe. `BEHIND 3` on another connection is answered by how
-many ticks there are beyond three. The test holds the other end: every listener that connects is a `Peer`.
+`WRONG reason`, `NONSENSE`; `READ 3 10` says that three of ten old ones are read. It answers `DONE 4` when four is safe.
+`BEHIND 3` on another connection is answered by how many ticks there are beyond three. The test holds the other end:
+every listener that connects is a `Peer`.
 """
 
 from __future__ import annotations
@@ -141,6 +142,9 @@ class Connector(hub.Connector):
                     yield hub.Arrival((tick(int(rest)),), rest)
                 elif word == "SEEN":
                     yield hub.Arrival((), rest, live=False)
+                elif word == "READ":
+                    done, total = map(int, rest.split())
+                    yield hub.Arrival((), None, live=False, backfill=hub.Backfill(done, total))
                 elif word == "NO":
                     raise hub.Rejected(rest)
                 elif word == "WRONG":
