@@ -215,9 +215,12 @@ def _last(actor: Actor) -> sa.ScalarSelect[int]:
 def _keys(conn: Connection, actor: Actor, wanted: Wanted, limit: int) -> sa.Select[tuple[int, datetime, int]]:
     """(id, at, last) of the conversations of the page, in its order."""
     at = conversations.c.waiting_since if wanted.sort is Sort.LONGEST_WAITING else conversations.c.last_at
+    # Those who wait stand in an index of their own, whatever their state and channel.
+    waiting = wanted.sort is Sort.LONGEST_WAITING
+    states = (None,) if waiting else wanted.states or (None,)
+    channels = (None,) if waiting else _channels(wanted)
     parts = [
-        _part(conn, actor, wanted, at, state, channel, limit).subquery()
-        for state, channel in product(wanted.states or (None,), _channels(wanted))
+        _part(conn, actor, wanted, at, state, channel, limit).subquery() for state, channel in product(states, channels)
     ]
     if len(parts) == 1:
         whole: sa.FromClause = parts[0]
@@ -258,6 +261,8 @@ def _part(
         rows = rows.where(conversations.c.channel == channel.value)
         if channel is not Channel.EMAIL:  # as the partial index says it
             rows = rows.where(conversations.c.channel != sa.literal_column("'email'"))
+    if wanted.sort is Sort.LONGEST_WAITING:
+        rows = rows.where(*_aside(wanted))
     if wanted.team:
         rows = rows.where(conversations.c.team == wanted.team)
     if wanted.waiting or wanted.sort is Sort.LONGEST_WAITING:
@@ -278,6 +283,17 @@ def _part(
     if wanted.q.strip():
         rows = rows.where(_found(conn, actor, wanted))
     return rows.order_by(*_order(wanted, at, conversations.c.id)).limit(limit)
+
+
+def _aside(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    """The wanted states and channels as conditions for which no index is used: what is wanted is in another order."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    if wanted.states:
+        states = [state.value for state in wanted.states]
+        conditions.append(sa.func.coalesce(conversations.c.state, "").in_(states))
+    if wanted.channel:
+        conditions.append(sa.func.coalesce(conversations.c.channel, "").in_(CHANNELS[wanted.channel]))
+    return conditions
 
 
 def _beyond(wanted: Wanted, at: sa.ColumnElement[datetime], id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:

@@ -286,6 +286,14 @@ conversations = Table(
         postgresql_where=sa.text("waiting_since IS NOT NULL"),
     ),
     Index(
+        "ix_conversations_owner_waiting",
+        "owner",
+        "waiting_since",
+        "id",
+        sqlite_where=sa.text("waiting_since IS NOT NULL"),
+        postgresql_where=sa.text("waiting_since IS NOT NULL"),
+    ),
+    Index(
         "ix_conversations_channel",
         "channel",
         "state",

@@ -32,6 +32,7 @@ ADA = Actor("ada", Authority.AGENT, "ada")
 
 PAGES = {
     "all": Wanted(states=(State.OPEN,)),
+    "mine, longest waiting": Wanted(states=(State.OPEN,), box=Box.MINE, sort=Sort.LONGEST_WAITING),
     "mine": Wanted(states=(State.OPEN,), box=Box.MINE),
     "unassigned": Wanted(states=(State.OPEN,), box=Box.UNASSIGNED),
     "open and closed": Wanted(states=(State.OPEN, State.CLOSED)),

@@ -244,6 +244,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_conversations_topic_last_at"), "conversations", ["topic", "last_at"], unique=False)
     for name, columns, where in (
         ("ix_conversations_waiting", ["waiting_since", "id"], sa.text("waiting_since IS NOT NULL")),
+        ("ix_conversations_owner_waiting", ["owner", "waiting_since", "id"], sa.text("waiting_since IS NOT NULL")),
         ("ix_conversations_channel", ["channel", "state", "last_at", "id"], sa.text("channel <> 'email'")),
     ):
         op.create_index(name, "conversations", columns, sqlite_where=where, postgresql_where=where)
