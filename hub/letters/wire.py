@@ -44,7 +44,7 @@ def mailbox(name: str, address: str) -> str:
     name, address = line(name), line(address).replace(" ", "")
     if not name:
         return address
-    if _ATOMS.fullmatch(name):
+    if _ATOMS.fullmatch(name) and "=?" not in name:
         return f"{name} <{address}>"
     if name.isascii() and "=?" not in name and len(name) <= LINE:
         return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + f'" <{address}>'
