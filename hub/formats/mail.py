@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hub.formats import automatic, charsets, flowed, headers, html, mime, protection, unpacked
+from hub.formats import automatic, charsets, flowed, headers, html, mime, protection
+from hub.formats.chosen import Chosen, choose
 from hub.formats.errors import Unreadable
+from hub.formats.filenames import filename
 from hub.formats.headers import Address
 from hub.formats.mime import Part
 from hub.formats.protection import Protection
@@ -101,7 +103,7 @@ def parse(raw: bytes) -> Mail:
     """The mail in *raw*, from a mailbox, an SMTP door or a file. Broken mails are read as far as a person could read
     them; raises `Unreadable` for what is none."""
     raw, root = _read(raw)
-    chosen = _choose(root, raw)
+    chosen = choose(root, raw)
     fields = root.fields
     first = dict(reversed(fields))
     if "" in first.values():
@@ -148,7 +150,7 @@ def parse(raw: bytes) -> Mail:
 def body(raw: bytes) -> Body:
     """What `parse` leaves out of the same bytes: the HTML. Raises `Unreadable` as it does."""
     raw, root = _read(raw)
-    chosen = _choose(root, raw)
+    chosen = choose(root, raw)
     pages = chosen.html if any(part.media_type == "text/html" for part in chosen.html) else []
     inline: dict[str, int] = {}
     for index, part in enumerate(chosen.leaves):
@@ -165,7 +167,7 @@ def body(raw: bytes) -> Body:
 def attachment(raw: bytes, index: int) -> bytes:
     """The content of the attachment with that *index* in the same bytes. Raises `Unreadable` where there is none."""
     raw, root = _read(raw)
-    leaves = _choose(root, raw).leaves
+    leaves = choose(root, raw).leaves
     if not 0 <= index < len(leaves):
         raise Unreadable(f"the mail has no part {index}")
     return mime.content(leaves[index], raw)
@@ -216,93 +218,10 @@ def _every(
     return found
 
 
-# --- which part is what: RFC 8621 section 4.1.4 -----------------------------------------------------------------
+# --- attachments ------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Chosen:
-    """The leaves, by what a reader does with them. *related* are those inside a multipart/related and *opened* those
-    that were unpacked into others, by identity."""
-
-    text: list[Part]
-    html: list[Part]
-    leaves: list[Part]
-    related: set[int] = field(default_factory=set)
-    opened: set[int] = field(default_factory=set)
-    defects: list[str] = field(default_factory=list)
-
-
-_MOST_UNPACKED = 5
-
-
-def _choose(root: Part, raw: bytes) -> _Chosen:
-    chosen = _Chosen([], [], list(root.leaves()))
-    _walk((root,), "mixed", False, chosen.text, chosen.html, chosen)
-    packed = [part for part in chosen.leaves if part.media_type[:12] == "application/" and unpacked.is_packed(part)]
-    while packed and len(chosen.opened) < _MOST_UNPACKED:
-        part = packed.pop(0)
-        inner = unpacked.unpack(part, raw, chosen.defects)
-        if inner is None:
-            continue
-        chosen.opened.add(id(part))
-        if inner.root is not None:
-            _walk((inner.root,), "mixed", False, chosen.text, chosen.html, chosen)
-        elif not any(each.media_type.startswith("text/") for each in chosen.text):
-            chosen.text += inner.text
-            chosen.html += inner.html or inner.text
-        chosen.related.update(id(each) for each in inner.files if each.content_id)
-        chosen.leaves += inner.files
-        packed += [each for each in inner.files if unpacked.is_packed(each)]
-    return chosen
-
-
-def _walk(
-    parts: tuple[Part, ...],
-    kind: str,
-    in_alternative: bool,
-    text: list[Part] | None,
-    page: list[Part] | None,
-    chosen: _Chosen,
-) -> None:
-    texts = len(text) if text is not None else -1
-    pages = len(page) if page is not None else -1
-    for number, part in enumerate(parts):
-        if part.parts:
-            inner = part.media_type.partition("/")[2]
-            _walk(part.parts, inner, in_alternative or inner == "alternative", text, page, chosen)
-            continue
-        if kind == "related":
-            chosen.related.add(id(part))
-        media = part.media_type.startswith(("image/", "audio/", "video/"))
-        if not media and part.media_type not in ("text/plain", "text/html"):
-            continue
-        if number and (kind == "related" or (not media and part.name)):
-            continue
-        if part.disposition == "attachment":
-            continue
-        if kind == "alternative":
-            if part.media_type == "text/plain" and text is not None:
-                text.append(part)
-            elif part.media_type == "text/html" and page is not None:
-                page.append(part)
-            continue
-        if in_alternative:
-            if part.media_type == "text/plain":
-                page = None
-            elif part.media_type == "text/html":
-                text = None
-        if text is not None:
-            text.append(part)
-        if page is not None:
-            page.append(part)
-    if kind == "alternative" and text is not None and page is not None:
-        if texts == len(text) and pages != len(page):
-            text += page[pages:]
-        elif pages == len(page) and texts != len(text):
-            page += text[texts:]
-
-
-def _attachments(chosen: _Chosen, raw: bytes) -> list[Attachment]:
+def _attachments(chosen: Chosen, raw: bytes) -> list[Attachment]:
     shown = {id(part) for part in (*chosen.text, *chosen.html)}
     found: list[Attachment] = []
     for index, part in enumerate(chosen.leaves):
@@ -337,13 +256,13 @@ def _name_by_content(part: Part, raw: bytes) -> str:
         return ""
     fields = mime.read(mime.content(part, raw, _FAR)).fields
     subject = headers.text(next((value for name, value in fields if name == "subject"), ""))
-    return mime.file_name(re.sub(r"[/\\]", "_", f"{subject[:150].strip() or 'mail'}.eml"))
+    return filename(re.sub(r"[/\\]", "_", f"{subject[:150].strip() or 'mail'}.eml"))
 
 
 _STRONGEST: tuple[Protection, ...] = ("pgp-encrypted", "smime-encrypted", "smime-signed", "pgp-signed")
 
 
-def _protection(chosen: _Chosen, raw: bytes, text: str) -> Protection:
+def _protection(chosen: Chosen, raw: bytes, text: str) -> Protection:
     """The strongest that any part shows."""
     protected = [part for part in chosen.leaves if part.media_type in protection.PROTECTED]
     found = {protection.of_text(text)} if "-----BEGIN PGP " in text else set()
@@ -359,7 +278,7 @@ _METHOD = re.compile(rb"^METHOD:[ \t]*([A-Za-z-]{1,40})", re.M | re.I)
 _LONGEST_CALENDAR = 4_000_000
 
 
-def _calendars(chosen: _Chosen, attachments: tuple[Attachment, ...], raw: bytes) -> tuple[CalendarPart, ...]:
+def _calendars(chosen: Chosen, attachments: tuple[Attachment, ...], raw: bytes) -> tuple[CalendarPart, ...]:
     """Google sends the same object as an alternative and as a file: the first of those that say the same."""
     found: dict[tuple[bytes, ...], CalendarPart] = {}
     for each in attachments:
@@ -388,7 +307,7 @@ _MOST_BYTES = 4 * LONGEST_TEXT
 _MOST_BYTES_OF_PAGE = 20_000_000
 
 
-def _text(chosen: _Chosen, raw: bytes) -> str:
+def _text(chosen: Chosen, raw: bytes) -> str:
     pages = [part for part in chosen.text if part.media_type == "text/html"]
     plain = {id(part): _plain(part, raw) for part in chosen.text if part.media_type == "text/plain"}
     if all(text.isspace() or not text for text in plain.values()):

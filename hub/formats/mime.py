@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from hub.formats import charsets, headers
+from hub.formats.filenames import filename
 
 # So that no mail can be made to take long. Who hits one of them is named in `defects`.
 _DEEPEST = 40
@@ -22,7 +23,6 @@ _MOST_STRAYS = 50
 _MOST_FALSE_BOUNDARIES = 20_000
 _LONGEST_HEADER = 1_000_000
 _LONGEST_FIELD_NAME = 200
-_LONGEST_FILE_NAME = 200
 _FAR = 65_536
 _LARGE = 1_000_000
 
@@ -80,7 +80,7 @@ class Part:
         value = self.value("content-disposition")
         name = headers.parameters(value)[1].get("filename", "") if value else ""
         name = name or self.parameters.get("name", "")
-        return file_name(name) if name else ""
+        return filename(name) if name else ""
 
     @property
     def content_id(self) -> str:
@@ -147,30 +147,6 @@ def text(part: Part, raw: bytes, most: int | None = None) -> str:
     if "\r" in decoded:
         decoded = decoded.replace("\r\n", "\n").replace("\r", "\n")
     return decoded
-
-
-_PATH = re.compile(r"[/\\]")
-_NOT_IN_NAMES = re.compile(r'[<>:"|?*]')
-# They turn "exe.fdp" round, or hide; the joiners U+200C and U+200D stay, Persian and emoji need them.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
-
-
-def file_name(written: str) -> str:
-    """A stranger's name for a file, fit to be saved under on any system: no path, no control characters or marks of
-    direction, nothing that Windows reserves, at most 200 characters with its ending kept."""
-    name = _PATH.split(written)[-1]
-    name = " ".join(name.split())
-    if not name.isprintable() or _NOT_IN_NAMES.search(name) or _UNSEEN.search(name):
-        name = _NOT_IN_NAMES.sub("_", _UNSEEN.sub("", name))
-    name = name.rstrip(". ")
-    if _RESERVED.match(name):
-        name = f"_{name}"
-    if len(name) > _LONGEST_FILE_NAME:
-        stem, dot, ending = name.rpartition(".")
-        ending = dot + ending if stem and len(ending) <= 16 else ""
-        name = name[: _LONGEST_FILE_NAME - len(ending)] + ending
-    return name
 
 
 def _first_line(raw: bytes) -> int:

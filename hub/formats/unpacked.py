@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from hub.formats import mime, protection, tnef
 from hub.formats.errors import Unreadable
+from hub.formats.filenames import filename
 from hub.formats.mime import Part
 
 _TNEF = frozenset(("application/ms-tnef", "application/vnd.ms-tnef", "application/x-tnef"))
@@ -69,7 +70,7 @@ def _from_tnef(part: Part, data: bytes, defects: list[str]) -> Inner | None:
 
 
 def _file(each: tnef.File) -> Part:
-    name = mime.file_name(each.name)
+    name = filename(each.name)
     kind = each.media_type if _MEDIA_TYPE.fullmatch(each.media_type) else mimetypes.guess_type(name, strict=True)[0]
     fields = (("content-disposition", "attachment"), ("content-id", f"<{each.content_id}>" if each.content_id else ""))
     return Part(fields, kind or "application/octet-stream", {"name": name}, 0, len(each.data), inside=each.data)

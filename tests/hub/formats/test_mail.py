@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.formats import mail, mime
+from hub.formats import mail
+from hub.formats.filenames import filename
 from hub.formats.html import sanitise
 from tests.bench import corpus
 from tests.hub.formats import EMAIL, expected_parses
@@ -599,7 +600,7 @@ def test_flowed_text_is_put_together(parameters: str, written: str, read: str) -
     ],
 )
 def test_a_file_may_be_saved_under_its_name(written: str, name: str) -> None:
-    assert mime.file_name(written) == name
+    assert filename(written) == name
 
 
 # --- limits -----------------------------------------------------------------------------------------------------
