@@ -6,6 +6,7 @@ import argparse
 import importlib
 import re
 import tomllib
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -172,6 +173,7 @@ def test_every_config_works(page: Path, tmp_path: Path) -> None:
         elif "project" not in document and not _is_made_up(document):
             secrets = {name: f"{name.lower()}-7f3a" for name in re.findall(r'"env:(\w+)"', block)}
             secrets |= {"HUB_STORE": "postgresql://hub@db.example.org/hub", "HUB_REDIS": "redis://redis.example.org"}
+            secrets["HUB_KEY"] = b64encode(bytes(32)).decode()
             path = tmp_path / "config.toml"
             path.write_text(block, "utf-8")
             try:
@@ -200,7 +202,7 @@ def test_the_readmes_frame_is_what_the_shipped_config_says() -> None:
         if "listen" in tomllib.loads(block).get("hub", {})
     )
     told = document["hub"]
-    assert set(HubTable.model_fields) - set(told) <= {"redis"}
+    assert set(HubTable.model_fields) - set(told) <= {"redis", "key"}
     assert {key: told[key] for key in told if key != "public_url"} == {
         key: shipped[key] for key in told if key != "public_url"
     }
