@@ -78,7 +78,8 @@ def first_name(name: str) -> str:
             return f"{titled} {words[0]}"  # of "Frau Weber" nobody knows the first name
     if comma and given.strip():
         return words[0]
-    family_first = words[0].lower() in _FAMILIES and len(words) in (2, 3) and all(map(_PINYIN.fullmatch, words[1:]))
+    given_after = all("-" in word or _PINYIN.fullmatch(word) for word in words[1:])
+    family_first = words[0].lower() in _FAMILIES and len(words) in (2, 3) and given_after
     return " ".join(words) if family_first else words[0]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
@@ -28,6 +28,9 @@ MOST_WORDS = 150
 NEAREST = 5
 """So many of the most similar messages speak for an answer."""
 
+MOST_LOOKED = 5_000
+"""So many occurrences are looked at for one message, those of its rarest words first: that bounds what it costs."""
+
 SHOWN = 3
 """Words that say why."""
 
@@ -36,6 +39,18 @@ OVERLAP = timedelta(minutes=2)
 
 K1, B = 1.2, 0.75
 """The usual constants of BM25 (Robertson and Zaragoza, 2009)."""
+
+# Where little was sent yet, nothing else shows that these say nothing.
+_SAY_NOTHING = (
+    "a an and are as at be been but by can could do does for from had has have he her here him his how i if in is it "
+    "its just me my no not of on or our out please re she so some thank thanks that the their them there they this "
+    "to us was we were what when where which who will with would you your dear hello hi regards "
+    "aber als am an auch auf aus bei bin bitte danke das dass dem den der des die ein eine einen einer er es für "
+    "haben hallo hat ich ihr ihre im ist mir mit nicht noch oder sehr sich sie sind und uns von war wie wir wird zu "
+    "zum zur au aux avec ce de des du en est et il je la le les mais ne nous pas pour que qui sur un une vous "
+    "con el en es la las lo los no para por que se su un una y"
+)
+_EMPTY = frozenset(_SAY_NOTHING.split())
 
 _LONGEST = 20_000
 _LONGEST_WORD = 40
@@ -59,7 +74,7 @@ def words(title: str, text: str) -> dict[str, int]:
 
 
 def _tells(word: str) -> bool:
-    return len(word) <= _LONGEST_WORD and not word.isdigit() and (len(word) > 1 or not word.isascii())
+    return len(word) <= _LONGEST_WORD and word not in _EMPTY and not word.isdigit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +127,16 @@ class Index:
         total = len(self._uses)
         if not total:
             return []
-        average = self._length / total or 1
+        weights = self._weighed(message, total)
         scores: dict[int, float] = defaultdict(float)
-        shares: dict[int, list[tuple[float, str]]] = defaultdict(list)
-        for word, weight in self._weighed(message, total):
+        for word, weight in weights.items():
             for use_id, count in self._holding[word].items():
-                use = self._uses[use_id]
-                part = weight * count * (K1 + 1) / (count + K1 * (1 - B + B * use.length / average))
-                scores[use_id] += part
-                shares[use_id].append((part, word))
+                scores[use_id] += self._part(use_id, weight, count)
         by_answer: dict[int, list[tuple[float, int]]] = defaultdict(list)
         for use_id, score in scores.items():
             if self._uses[use_id].canned_id in allowed:
                 by_answer[self._uses[use_id].canned_id].append((score, use_id))
-        found = [self._suggestion(canned_id, alike, shares) for canned_id, alike in by_answer.items()]
+        found = [self._suggestion(canned_id, alike, weights) for canned_id, alike in by_answer.items()]
         found.sort(key=lambda each: (-each.score, -each.uses, each.canned_id))
         best = found[0].score if found else 1
         return [
@@ -134,28 +145,35 @@ class Index:
             if each.score >= best / 3
         ]
 
-    def _weighed(self, message: Mapping[str, int], total: int) -> Sequence[tuple[str, float]]:
-        """The words that tell something, with their inverse document frequency. What every third message holds says
-        nothing and would cost the most."""
+    def _weighed(self, message: Mapping[str, int], total: int) -> dict[str, float]:
+        """The words that tell something, with their inverse document frequency, the rarest first."""
         common = max(3, total // 3)
-        found = []
-        for word in message:
-            holding = len(self._holding.get(word, ()))
-            if 0 < holding <= common:
-                found.append((word, math.log(1 + (total - holding + 0.5) / (holding + 0.5))))
-        return found
+        held = sorted((len(self._holding.get(word, ())), word) for word in message)
+        weights: dict[str, float] = {}
+        looked = 0
+        for holding, word in held:
+            looked += holding
+            if holding > common or (looked > MOST_LOOKED and weights):
+                break
+            if holding:
+                weights[word] = math.log(1 + (total - holding + 0.5) / (holding + 0.5))
+        return weights
 
-    def _suggestion(
-        self, canned_id: int, alike: list[tuple[float, int]], shares: Mapping[int, list[tuple[float, str]]]
-    ) -> Suggestion:
+    def _part(self, use_id: int, weight: float, count: int) -> float:
+        """What a word of that *weight* adds, *count* times in a use (BM25)."""
+        relative = self._uses[use_id].length * len(self._uses) / (self._length or 1)
+        return weight * count * (K1 + 1) / (count + K1 * (1 - B + B * relative))
+
+    def _suggestion(self, canned_id: int, alike: list[tuple[float, int]], weights: Mapping[str, float]) -> Suggestion:
         alike.sort(reverse=True)
         nearest = alike[:NEAREST]
         # The nearest count most: one message that says the same beats many that share a word.
         score = sum(each / 2**place for place, (each, _) in enumerate(nearest))
         why: dict[str, float] = defaultdict(float)
         for _, use_id in nearest:
-            for part, word in shares[use_id]:
-                why[word] += part
+            for word, weight in weights.items():
+                if count := self._holding[word].get(use_id):
+                    why[word] += self._part(use_id, weight, count)
         shown = sorted(why, key=lambda word: (-why[word], word))[:SHOWN]
         uses = sum(1 for each, _ in alike if each >= nearest[0][0] / 3)
         return Suggestion(canned_id, score, uses, tuple(shown))
