@@ -47,7 +47,7 @@ KNOWN = (Failure, Verdict, AccountError, NotHeld)
 
 def operations() -> dict[str, Operation]:
     """Every operation by its name."""
-    from hub import bulk, quarantine, staff
+    from hub import bulk, loans, quarantine, staff
     from hub.crm import imports
     from hub.grants import report
     from hub.sources import states
@@ -55,6 +55,7 @@ def operations() -> dict[str, Operation]:
     return {
         "contacts.import": imports.import_operation,
         "grants.examine": report.examine_operation,
+        "grants.lend": loans.lend_operation,
         "ingest": bulk.ingest,
         "quarantine.list": quarantine.list_operation,
         "quarantine.replay": quarantine.replay_operation,

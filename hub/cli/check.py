@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 from hub.config import Config, Plugins, load
 from hub.contracts import Connector, Door, Unavailable, Verdict
 from hub.control import Failure, answers, perform
-from hub.store import StoreLocked
+from hub.loans import Borrowing
 from hub.sources.keeper import opened
+from hub.store import StoreLocked
 from hub.vocabulary import Freshness, Item
 
 SECONDS = 30.0
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _reports(config: Config) -> list[Report]:
     store, rows, runs = await _store(config)
-    plugins, problems = config.built()
+    plugins, problems = config.built(Borrowing(config).lend)
     reports = await asyncio.gather(
         *(_source(config, name, plugin, rows.get(name), runs) for name, plugin in plugins.items())
     )
