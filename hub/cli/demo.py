@@ -22,6 +22,7 @@ from hub.control import perform
 from hub.demo import firm
 from hub.demo.day import World, day, weeks_before
 from hub.demo.doors import Door, MailServer, PhoneSystem, Twilio
+from hub.demo.inbox import worked
 from hub.service import Service
 
 PATIENCE_SECONDS = 90.0
@@ -70,7 +71,9 @@ async def _play(config: Config, speed: float, *, once: bool) -> None:
     async with running(config) as (service, address), _world(config, address, speed) as world:
         await firm.filled(service)
         await weeks_before(world)
-        _introduce(config, await firm.staffed(service), speed)
+        passwords = await firm.staffed(service)
+        await worked(service)
+        _introduce(config, passwords, speed)
         if not once:
             await _audience(service)
         await day(world)

@@ -47,8 +47,18 @@ name       = "Ben Okafor"
 handles    = ["mailto:ben@lumen.example", "tel:{BEN}"]
 extensions = ["showroom/22"]
 
+[teams.sales]
+name   = "Sales"
+agents = ["ada", "ben"]
+assign = "round-robin"
+
+[teams.desk]
+name   = "Front desk"
+agents = ["ada", "ben"]
+
 [sources.front-desk]
 provider    = "twilio"
+team        = "desk"
 ours        = ["tel:{LINE}"]
 rings       = ["ada", "ben"]
 account_sid = "{{account}}"
@@ -56,12 +66,14 @@ auth_token  = "file:twilio.secret"
 
 [sources.showroom]
 provider = "calls"
+team     = "desk"
 ours     = ["tel:{SHOWROOM}"]
 rings    = ["ada", "ben"]
 token    = "file:showroom.secret"
 
 [sources.dropbox]
 provider = "smtp"
+team     = "sales"
 ours     = ["mailto:sales@lumen.example", "mailto:hub@lumen.example"]
 listen   = "127.0.0.1:{{mail}}"
 accept   = ["lumen.example"]

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from hub.inbox.teams import Assign, Assignment, Team
 from hub.store.schema import conversations, interactions, team_turns
 from hub.store.sets import Run, SetRead, among
-from hub.vocabulary import Call, CallState, Direction, Kind, Meeting, Message, Outcome
+from hub.vocabulary import Call, CallState, Direction, Kind, Meeting, Message, Outcome, Role
 
 if TYPE_CHECKING:
     from hub.batch import Subject
@@ -231,8 +231,10 @@ class _Owners:
             return row
         first = told[0].subject
         team = self._assignment.teams.get(first.entries[0][0])
+        if fresh and not row.owner:
+            row = row._replace(owner=self._personal(first, alone=team is not None))
         if team is None:
-            return row._replace(owner=self._personal(first)) if fresh and not row.owner else row
+            return row
         outside = any(each.subject.direction is Direction.INBOUND for each in told)
         if not outside or not any(each.subject.live for each in told):
             return row
@@ -247,9 +249,12 @@ class _Owners:
         for team, agent in self._turns.items():
             _TURN(self._conn, team, agent)
 
-    def _personal(self, subject: Subject) -> str:
-        """The agent who wrote it, or the only one to whom it was written."""
+    def _personal(self, subject: Subject, *, alone: bool) -> str:
+        """The agent who wrote it, or the only one of us to whom it was written; *alone*: and to nobody else."""
         known = self._assignment.agents
+        direct = sum(not each.role.begins and each.role is not Role.COPIED for each in subject.participants)
+        if alone and subject.direction is Direction.INBOUND and direct != 1:
+            return ""
         people = [(each, known[each.handle]) for each in subject.participants if each.handle in known]
         began = [agent for each, agent in people if each.role.begins]
         agents = set(began or (agent for _, agent in people))

@@ -106,6 +106,7 @@ async def test_the_day_rings_and_stands_on_the_timelines_once(tmp_path: Path) ->
             await _stands(ada)
             await _was_taken(ada)
             await _joins(ada)
+            await _is_worked_on(ada)
         assert await playing.stop() == 0
     said = "".join(playing.said)
     assert "refused" not in said
@@ -133,7 +134,7 @@ async def _stands(ada: aiohttp.ClientSession) -> None:
         "mailto:wang@brightway.example": ["call"] * 2 + ["meeting", "message"],
         "mailto:m.vogel@vogel.example": ["call"] * 2 + ["meeting"] + ["message"] * 4,
         "mailto:jp@kontor-nord.example": ["call"] * 2 + ["message"] * 3,
-        "mailto:sofia@rossi.example": ["message"],
+        "mailto:sofia@rossi.example": ["meeting", "message"],
         "mailto:yichun@taipei-design.example": ["message"],
         "mailto:eloise@garnier.example": [],
     }
@@ -171,6 +172,22 @@ async def _joins(ada: aiohttp.ClientSession) -> None:
         ("message", ""),
         ("call", "missed"),
     ]
+
+
+async def _is_worked_on(ada: aiohttp.ClientSession) -> None:
+    """The inbox has something in each of its boxes: it was used before the day began."""
+    counts = await get(ada, "/api/v1/conversations/counts")
+    assert counts["snoozed"] == 1
+    assert counts["mentioned"] == 1
+    assert min(counts.values()) > 0, counts
+    (snoozed,) = (await get(ada, "/api/v1/conversations", state="snoozed"))["items"]
+    assert (snoozed["owner"], snoozed["case"]["title"]) == ("ada", "Two of 40 samples arrived broken")
+    mine = (await get(ada, "/api/v1/conversations", box="mine", state="open,waiting,closed"))["items"]
+    assert {each["deal"]["title"] for each in mine if "deal" in each} == {
+        "200 pendant lamps, Shenzhen Bay",
+        "Lobby lighting, Haus am Kanal",
+    }
+    assert {each["team"] for each in mine} >= {"sales"}
 
 
 def test_once_plays_at_once_and_begins_anew_each_time(tmp_path: Path) -> None:

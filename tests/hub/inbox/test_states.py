@@ -227,6 +227,14 @@ async def test_nobody_is_given_what_a_machine_sent_or_what_was_before(core: Core
     assert await owners(core) == [("support", ""), ("", "")]
 
 
+async def test_what_is_for_one_of_us_alone_does_not_go_round(core: Core) -> None:
+    rule = team(Assign.ROUND_ROBIN)
+    for _ in range(2):
+        await told(core, said("1", days(1), to="mailto:ben@example.org", thread="1"), assignment=rule)
+    await told(core, answer("2", days(1), thread="2"), assignment=rule)
+    assert await owners(core) == [("support", "ben"), ("", "ada")]
+
+
 async def test_by_hand_has_the_team_only(core: Core) -> None:
     await told(core, said("1", days(1)), assignment=team(Assign.BY_HAND))
     assert await owners(core) == [("support", "")]
