@@ -237,12 +237,13 @@ class Mailbox:
         with self._verdicts():
             return [uid for uid in await self._search(f"UID {low}:{high}{when}") if low <= uid <= high]
 
-    async def outlines(self, uids: Sequence[int]) -> list[Outline]:
-        """Size and date of each mail of *uids* that is still there, ascending."""
+    async def outlines(self, uids: Sequence[int], *, dates: bool = True) -> list[Outline]:
+        """Size and date of each mail of *uids* that is still there, ascending; without *dates* only the size."""
         if not uids:
             return []
+        items = self._outline_items if dates else self._outline_items.replace(" INTERNALDATE", "")
         with self._verdicts():
-            return await self._outlines(await self._ask(f"UID FETCH {responses.compact(uids)} ({self._outline_items})"))
+            return await self._outlines(await self._ask(f"UID FETCH {responses.compact(uids)} ({items})"))
 
     async def outlines_after(self, uid: int) -> list[Outline]:
         """Size and date of all mails above *uid*, ascending: with `new`, of those that just came."""
@@ -321,13 +322,12 @@ class Mailbox:
             ]  # fmt: skip
             return changed, await self._gone(gone), highest
 
-    async def vanished(self) -> list[int]:
-        """The UIDs of mails that went away from the open folder since this was last asked, where the server told."""
-        if not self._vanished:
-            return []
+    async def vanished(self, upto: int) -> list[int]:
+        """The UIDs, up to *upto*, of mails that went away from the open folder since this was last asked, where the
+        server told."""
         sets, self._vanished = self._vanished, []
         with self._verdicts():
-            return await self._gone([uid for each in sets for uid in responses.uids(each)])
+            return await self._gone([uid for each in sets for uid in responses.uids(each, 1, upto)])
 
     async def flags(self, uids: Sequence[int]) -> dict[int, frozenset[str]]:
         """The flags of *uids* in the open folder."""

@@ -309,7 +309,8 @@ class Reading:
         mailbox, name, memory = self._mailbox, folder.name, self._memory[folder.name]
         told, went = mailbox.flags_changed, mailbox.mails_went
         mailbox.flags_changed = mailbox.mails_went = False
-        for arrival in self._changed_arrivals([self._removed(folder, uid) for uid in await mailbox.vanished()]):
+        vanished = await mailbox.vanished(self._progress[name].uid)
+        for arrival in self._changed_arrivals([self._removed(folder, uid) for uid in vanished]):
             yield arrival
         if mailbox.condstore and before.modseq:
             if told or folder.modseq > before.modseq:
@@ -389,7 +390,9 @@ class Reading:
         uids.reverse()
         for start in range(0, len(uids), AT_ONCE):
             piece = uids[start : start + AT_ONCE]
-            wanted = await (self._unknown(folder, piece, since) if backfill.known else self._mailbox.outlines(piece))
+            wanted = await (
+                self._unknown(folder, piece, since) if backfill.known else self._mailbox.outlines(piece, dates=False)
+            )
             planned = list(self._portions(folder, [one for one in reversed(wanted) if not one.draft]))
             ticket = await self._ask(planned[0]) if planned else None
             for number, portion in enumerate(planned):

@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from imapclient.datetime_util import parse_to_datetime
+from imapclient.imap_utf7 import decode
 
 from connectors.imap.stream import Garbled
 
@@ -28,6 +28,10 @@ _TOKEN = re.compile(
 )
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _CODE = re.compile(rb"\[([A-Za-z0-9-]+)(?: ([^\]]*))?\]")
+_DATE = re.compile(rb" ?(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
+_MONTHS = {
+    month: number for number, month in enumerate(b"jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)
+}
 _NUMBERED = re.compile(rb"(\d+) ([A-Za-z]+) ?")
 
 MOST_UIDS = 50_000
@@ -140,21 +144,22 @@ def labels(told: object) -> frozenset[str]:
 
 def name(told: bytes) -> str:
     """A folder's name (RFC 3501, 5.1.3). What is no modified UTF-7 is taken as UTF-8, which some servers send."""
-    from imapclient.imap_utf7 import decode
-
-    try:
-        return decode(told)
-    except ValueError:
-        return told.decode("utf-8", "replace")
+    return decode(told) if told.isascii() else told.decode("utf-8", "replace")
 
 
 def date(told: object) -> datetime | None:
-    """An INTERNALDATE in UTC; `None` where it is none."""
-    if not isinstance(told, bytes):
+    """An INTERNALDATE, "17-Jul-1996 02:44:25 -0700", in UTC; `None` where it is none."""
+    found = _DATE.fullmatch(told) if isinstance(told, bytes) else None
+    if found is None:
         return None
+    day, month, year, hour, minute, second, east, hours, minutes = found.groups()
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
     try:
-        return parse_to_datetime(told, normalise=False).astimezone(UTC)
-    except (ValueError, OverflowError, TypeError):
+        local = datetime(
+            int(year), _MONTHS[month.lower()], int(day), int(hour), int(minute), min(int(second), 59), tzinfo=UTC
+        )
+        return local - offset if east == b"+" else local + offset
+    except (KeyError, ValueError, OverflowError):
         return None
 
 

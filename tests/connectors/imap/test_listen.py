@@ -224,7 +224,8 @@ async def test_backfill_stays_quiet_when_it_is_resumed(dovecot: Dovecot) -> None
         rest = await heard(arrivals, 2 * MAILS + 1 - len(subjects(before)))
     live = [name for arrival in rest if arrival.live for name in subjects([arrival])]
     assert live == ["new"]
-    assert sorted(subjects(before) + subjects(rest)) == sorted([*(f"old-{number}" for number in range(2 * MAILS)), "new"])
+    old = [f"old-{number}" for number in range(2 * MAILS)]
+    assert sorted(subjects(before) + subjects(rest)) == sorted([*old, "new"])
 
 
 async def test_an_empty_mailbox_is_remembered_so_that_its_first_mail_is_live(dovecot: Dovecot) -> None:
