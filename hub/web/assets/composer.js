@@ -7,7 +7,7 @@ import { chooseCanned, insert, offerCanned, suggest } from "./canned.js";
 import { Draft } from "./drafts.js";
 import { announce, icon, login, make, say, state, stored, toast, words } from "./dom.js";
 import { Recipients, spelt } from "./recipients.js";
-import { list } from "./shelf.js";
+import { list, scroller, toEnd } from "./shelf.js";
 import { after, complete, suggesting } from "./suggest.js";
 import { offerUndo } from "./undo.js";
 
@@ -171,8 +171,8 @@ class Composer {
 
   // The composer grows at the cost of what stands above it; what was in sight at its end stays there.
   keepEnd() {
-    const said = this.talk.querySelector(".said");
-    if (said && said.scrollHeight - said.scrollTop - said.clientHeight < 400) said.scrollTop = said.scrollHeight;
+    const pane = scroller(this.talk);
+    if (pane && list.wide() && pane.scrollHeight - pane.scrollTop - pane.clientHeight < 400) toEnd(this.talk);
   }
 
   close() {
@@ -249,9 +249,8 @@ class Composer {
     else if (at("later")) this.later();
     else if (at("seen")) {
       this.caughtUp();
-      const said = this.talk.querySelector(".said");
-      said.scrollTo({ top: said.scrollHeight });
-      this.field.focus();
+      toEnd(this.talk);
+      this.field.focus({ preventScroll: true });
     } else if (at("anyway")) {
       this.banner.hidden = true;
       this.send(this.pending ?? {}, true);

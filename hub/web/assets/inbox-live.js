@@ -5,7 +5,8 @@ import { api } from "./api.js";
 import { composer } from "./composer.js";
 import { agent, announce, part, say, words } from "./dom.js";
 import { on } from "./live.js";
-import { ask, list, query, replace, shelf } from "./shelf.js";
+import { frames } from "./timeline.js";
+import { ask, list, query, replace, scroller, shelf, toEnd } from "./shelf.js";
 
 const news = document.getElementById("news");
 const here = () => document.querySelector("#desk [data-conversation]");
@@ -53,7 +54,8 @@ async function look() {
   const fresh = box.content.querySelector("[data-conversation]");
   if (!fresh || here() !== talk) return;
   const said = talk.querySelector(".said");
-  const atEnd = said.scrollHeight - said.scrollTop - said.clientHeight < 80;
+  const pane = scroller(talk);
+  const atEnd = pane.scrollHeight - pane.scrollTop - pane.clientHeight < 80;
   const known = new Map([...said.querySelectorAll("[data-item]")].map((each) => [each.dataset.item, each]));
   let grown = 0;
   for (const each of [...fresh.querySelectorAll(".said > [data-item]")]) {
@@ -62,6 +64,7 @@ async function look() {
     if (!mine) {
       said.append(each);
       htmx.process(each);
+      frames(each);
       if (each.open) {
         each.dataset.loaded = "yes";
         const unfolded = each.querySelector(".unfolded[hx-get]");
@@ -82,7 +85,6 @@ async function look() {
     }
   }
   for (const gone of known.values()) if (gone.matches(".letter, .note")) gone.remove();
-  // A letter that was sent comes back as what we sent; it stands there once.
   for (const part of ["header", ".whom-links"]) {
     const [mine, theirs] = [talk.querySelector(`:scope > ${part}`), fresh.querySelector(`:scope > ${part}`)];
     if (mine && theirs && !mine.querySelector("details[open]")) mine.innerHTML = theirs.innerHTML;
@@ -90,7 +92,7 @@ async function look() {
   for (const name of ["state", "owner", "latest", "latestIn"]) talk.dataset[name] = fresh.dataset[name] ?? "";
   const records = fresh.querySelector("script.linkable");
   if (records) talk.querySelector("script.linkable")?.replaceWith(records);
-  if (grown && atEnd) said.scrollTop = said.scrollHeight;
+  if (grown && (atEnd || [...said.children].pop()?.dataset.by === agent)) toEnd(talk);
   else if (grown) {
     const down = talk.querySelector("[data-down]");
     if (down) {

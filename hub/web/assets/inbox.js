@@ -4,7 +4,8 @@ import { acts, changed, targets } from "./actions.js";
 import { api } from "./api.js";
 import { composer } from "./composer.js";
 import { part, toast, typing, words } from "./dom.js";
-import { ask, list, shelf } from "./shelf.js";
+import { ask, list, scroller, shelf, toEnd } from "./shelf.js";
+import { frames } from "./timeline.js";
 import { undo } from "./undo.js";
 
 const desk = document.getElementById("desk");
@@ -65,17 +66,17 @@ function arrived() {
   const talk = here();
   if (!talk) return;
   list.mark(talk.dataset.conversation);
-  const said = talk.querySelector(".said");
   const fresh = talk.querySelector(".unread-mark");
-  const last = talk.querySelector(".said > .entry:last-of-type");
-  if (fresh) said.scrollTop += fresh.getBoundingClientRect().top - said.getBoundingClientRect().top - 8;
-  else if (last && !list.wide()) window.scrollTo({ top: last.getBoundingClientRect().top + scrollY - 72 });
-  else said.scrollTop = said.scrollHeight;
+  const last = [...talk.querySelectorAll(".said > [data-item]")].pop();
+  const first = fresh ?? (list.wide() ? null : last);
+  if (first) scroller(talk).scrollTop += first.getBoundingClientRect().top - talk.querySelector("header").getBoundingClientRect().bottom - 8;
+  else if (last) toEnd(talk);
   for (const entry of talk.querySelectorAll(".said > details.entry[open]:not([data-loaded])")) {
     entry.dataset.loaded = "yes";
     const unfolded = entry.querySelector(".unfolded[hx-get]");
     if (unfolded) htmx.trigger(unfolded, "unfold");
   }
+  frames(talk);
   composer.arrive(talk);
   document.dispatchEvent(new CustomEvent("arrived", { detail: { id: talk.dataset.conversation } }));
   if (talk.dataset.unread) markRead(talk.dataset.conversation);
@@ -169,8 +170,7 @@ if (shelf) {
       back();
     }
     if (event.target.closest("[data-down]")) {
-      const said = here().querySelector(".said");
-      said.scrollTo({ top: said.scrollHeight });
+      toEnd(here());
       event.target.closest("[data-down]").hidden = true;
     }
   });

@@ -8,6 +8,14 @@ const bulk = document.getElementById("bulk");
 const wide = matchMedia("(min-width: 768px)");
 let lastTicked = null;
 
+// What scrolls a conversation: its own pane, on phones the page.
+export const scroller = (talk) => (wide.matches ? talk.querySelector(".said") : document.scrollingElement);
+
+export function toEnd(talk) {
+  const pane = scroller(talk);
+  if (pane) pane.scrollTop = pane.scrollHeight;
+}
+
 const rows = () => [...(rowsBox?.querySelectorAll("[data-row]") ?? [])];
 const ticks = () => [...(rowsBox?.querySelectorAll("[data-row] input[type=checkbox]") ?? [])];
 

@@ -12,7 +12,7 @@ document.addEventListener(
   true,
 );
 
-function frames(root) {
+export function frames(root) {
   for (const frame of root.querySelectorAll?.("iframe[data-mail]:not([data-watched])") ?? []) {
     frame.dataset.watched = "yes";
     frame.addEventListener("load", () => fit(frame));
