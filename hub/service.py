@@ -84,7 +84,8 @@ class Service:
             grants = Grants(store, config)
             stack.push_async_callback(grants.close)
             senders = _senders(config, lambda source: SourceLoan(source, store, grants))
-            letters = Post(config, store, ingest, live, senders, tokens)
+            undo = config.inbox.undo_seconds
+            letters = Post(config, store, ingest, live, senders, tokens, undo_seconds=undo)
             presence = await stack.enter_async_context(Presence.open(live))
             waking = await stack.enter_async_context(Waking.open(store, live))
             desk = Desk(store, live, waking, config.agents, config.teams)
