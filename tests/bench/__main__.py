@@ -6,7 +6,7 @@ import importlib
 import sys
 import time
 
-NAMES = ("parse", "ingest", "store", "timeline", "inbox", "pop", "lanes")
+NAMES = ("parse", "ingest", "store", "timeline", "inbox", "pop", "lanes", "idle")
 
 
 def main(chosen: list[str]) -> int:

@@ -20,7 +20,7 @@ from hub.sources.keeper import Status
 from hub.sources.leases import take
 from hub.sources.listener import AHEAD
 from hub.sources.pace import Pace
-from hub.sources.supervisor import Supervisor
+from hub.sources.supervisor import Supervisor, rebuilder
 from hub.store.schema import interactions
 from hub.store.schema import sources as table
 from tests.fakes.ticker import HOST, Connector, Door, DoorSettings, TickerSettings, TickServer, tick_server
@@ -469,6 +469,95 @@ async def test_a_renewed_lease_outlives_its_time(service: Service, clock: TickSe
         assert await peer.done() == "1"
         assert (await one.row()).epoch == first.epoch
         assert clock.listeners == 1
+
+
+async def test_many_sources_share_one_renewal(service: Service) -> None:
+    quick = Pace(lease=0.6, retry_lease=0.05)
+    plugins = {f"mail-{number}": Plugins(Idle(), None, None, None) for number in range(100)}
+    renewals = 0
+
+    @sa.event.listens_for(service.store._engine, "before_cursor_execute")
+    def count(_: object, __: object, statement: str, *___: object) -> None:
+        nonlocal renewals
+        renewals += statement.startswith("UPDATE sources SET leased_until")
+
+    async with Supervisor(service.store, service.ingest, plugins, pace=quick) as supervisor, asyncio.timeout(SECONDS):
+        wanted = sa.select(sa.func.min(table.c.leased_until), sa.func.count()).where(table.c.holder != "")
+        first, number = None, 0
+        while number < 100:
+            first, number = await service.store.read(lambda conn: tuple(conn.execute(wanted).one()))
+        before, later = renewals, first
+        while later < first + timedelta(seconds=3 * quick.lease):
+            later, _ = await service.store.read(lambda conn: tuple(conn.execute(wanted).one()))
+        states = {status.state for status in supervisor.statuses().values()}
+
+    assert states <= {State.CONNECTING, State.LISTENING}, "no lease was lost"
+    assert renewals - before < 3 * 3 * 3, "not one for each source"
+
+
+class Idle(hub.Connector):
+    """A mailbox in which nothing ever happens."""
+
+    Settings = hub.Settings
+
+    async def listen(self, cursor: str | None) -> AsyncGenerator[hub.Arrival, None]:
+        """Nothing."""
+        yield hub.Arrival((), cursor)
+        await asyncio.get_running_loop().create_future()
+
+    async def freshness(self, cursor: str | None) -> hub.Freshness:
+        """Nothing."""
+        return hub.Freshness(0, 0.0)
+
+
+# --- trying again with what the config says now ---------------------------------------------------------------------
+
+
+async def test_who_tries_again_gets_what_the_config_says_now(service: Service, clock: TickServer) -> None:
+    wrong = Connector(TickerSettings(port=1), SETUP)
+    watch = Watch()
+    built: list[str] = []
+
+    def rebuild(source: str) -> Plugins:
+        built.append(source)
+        if len(built) == 1:
+            raise hub.Misconfigured("sources.clock.port: is missing.")
+        return Plugins(connector(clock), None, None, None)
+
+    supervisor = Supervisor(
+        service.store, service.ingest, {"clock": Plugins(wrong, None, None, None)}, pace=PATIENT, rebuild=rebuild,
+        on_change=watch,
+    )  # fmt: skip
+    async with supervisor, asyncio.timeout(SECONDS):
+        await watch.until(State.WAITING)
+        assert supervisor.retry("clock")
+        status = await watch.until(State.MISCONFIGURED)
+        assert supervisor.retry("clock")
+        await clock.peer()
+        await watch.until(State.LISTENING)
+        supervisor.retry("clock")
+
+    assert status.cause == "sources.clock.port: is missing."
+    assert built == ["clock", "clock"], "and not while it listens"
+
+
+async def test_the_config_file_is_read_again_with_its_secrets(tmp_path: Path) -> None:
+    source = '[sources.pbx]\nprovider = "calls"\ntoken = "file:token"\n'
+    secret = tmp_path / "token"
+    secret.write_text("pbx-7b8c09d4e2")
+    rebuild = rebuilder(config(tmp_path, source))
+    secret.write_text("another-7b8c09d4e2")
+
+    assert rebuild("pbx").webhook is not None
+    secret.unlink()
+    with pytest.raises(hub.Misconfigured, match=r"sources\.pbx\.token"):
+        rebuild("pbx")
+    config(tmp_path)
+    with pytest.raises(hub.Misconfigured, match="no source pbx any more"):
+        rebuild("pbx")
+    (tmp_path / "config.toml").write_text("[hub")
+    with pytest.raises(hub.Misconfigured, match="not valid TOML"):
+        rebuild("pbx")
 
 
 # --- doors, and what was left out -----------------------------------------------------------------------------------

@@ -68,8 +68,14 @@ class Dovecot:
 
 
 @contextmanager
-def dovecot(mailbox_format: Literal["mdbox", "maildir"] = "mdbox") -> Iterator[Dovecot]:
-    """A running server with empty mailboxes."""
+def dovecot(
+    mailbox_format: Literal["mdbox", "maildir"] = "mdbox",
+    *,
+    more: Mapping[str, str] = MappingProxyType({}),
+    tuned: str = "",
+) -> Iterator[Dovecot]:
+    """A running server with empty mailboxes. *more* are people (and their passwords) beside alice and bob, *tuned* more
+    lines for its configuration."""
     server = program("dovecot", package=PACKAGE)
     if not Path("/usr/lib/dovecot/lmtp").exists():
         pytest.fail("Dovecot's lmtp is missing: install the Debian package dovecot-lmtpd", pytrace=False)
@@ -78,7 +84,7 @@ def dovecot(mailbox_format: Literal["mdbox", "maildir"] = "mdbox") -> Iterator[D
     imap_port, lmtp_port = free_port(), free_port()
     tokens: dict[str, str] = {}
     with _introspection(tokens) as introspection_url:
-        _configure(folder, imap_port, lmtp_port, owner, introspection_url, mailbox_format)
+        _configure(folder, imap_port, lmtp_port, owner, introspection_url, mailbox_format, {**PASSWORDS, **more}, tuned)
         process = ServerProcess(
             [server, "-F", "-c", folder / "dovecot.conf"],
             answers=lambda: _greets({imap_port: b"* OK", lmtp_port: b"220 "}),
@@ -132,11 +138,18 @@ def _introspection(tokens: Mapping[str, str]) -> Iterator[str]:
 
 
 def _configure(
-    folder: Path, imap_port: int, lmtp_port: int, owner: Account, introspection_url: str, mailbox_format: str
+    folder: Path,
+    imap_port: int,
+    lmtp_port: int,
+    owner: Account,
+    introspection_url: str,
+    mailbox_format: str,
+    people: Mapping[str, str],
+    tuned: str,
 ) -> None:
     for name in ("run", "state", "mail", "home"):
         (folder / name).mkdir()
-    passwords = "".join(f"{user}:{{PLAIN}}{password}::::::\n" for user, password in PASSWORDS.items())
+    passwords = "".join(f"{user}:{{PLAIN}}{password}::::::\n" for user, password in people.items())
     (folder / "users").write_text(passwords)
     (folder / "oauth2.conf.ext").write_text(
         f"introspection_mode = get\nintrospection_url = {introspection_url}\n"
@@ -214,6 +227,7 @@ service lmtp {{
 protocol lmtp {{
   postmaster_address = postmaster@{DOMAIN}
 }}
+{tuned}
 """)
     owner.own(*folder.rglob("*"))
 
