@@ -318,6 +318,8 @@ def message_id(value: str) -> str:
 def message_ids(value: str) -> tuple[str, ...]:
     """The ids in In-Reply-To or References, in order, each once. Words around them (RFC 822) are passed over. Of more
     than `MOST_IDS` the first, which began the thread, and the latest."""
+    if not value:
+        return ()
     found = [f"<{''.join(each.split())}>" for each in _ID.findall(value) if not each.isspace()]
     if not found:
         found = [f"<{each}>" for each in _BETWEEN_IDS.split(value) if "@" in each.strip("@")]

@@ -122,7 +122,9 @@ def parse(raw: bytes) -> Mail:
     references = headers.message_ids(look_up("references", ""))
     if len(references) == headers.MOST_IDS:
         defects.append(f"{headers.MOST_IDS} references or more")
-    to, cc, bcc = (_every(fields, first, name, defects) for name in ("to", "cc", "bcc"))
+    to = _every(fields, first, "to", defects)
+    cc = _every(fields, first, "cc", defects)
+    bcc = _every(fields, first, "bcc", defects)
     text = _text(chosen, raw)
     attachments = tuple(_attachments(chosen, raw))
     defects += chosen.defects

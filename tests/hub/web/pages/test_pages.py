@@ -173,7 +173,7 @@ async def test_attachments_are_kept_never_opened(office: Office) -> None:
             assert answer.headers["Content-Type"] == "application/octet-stream"
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
     async with client.get(links[0]) as answer:
-        assert "filename*=UTF-8''offer%20%22200%22%20%E6%8A%A5%E4%BB%B7.pdf" in answer.headers["Content-Disposition"]
+        assert "filename*=UTF-8''offer%20_200_%20%E6%8A%A5%E4%BB%B7.pdf" in answer.headers["Content-Disposition"]
         assert await answer.read() == b"%PDF"
 
 
