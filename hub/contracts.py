@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -138,6 +138,10 @@ class Door(ABC):
     @abstractmethod
     def address(self) -> tuple[str, int]:
         """Host and port it listens on, for `hub check` and the sources page."""
+
+    def addresses(self) -> Mapping[str, Mapping[str, str]]:
+        """The addresses at which it takes things for one agent: agent id → what for → address. By default none."""
+        return {}
 
 
 class Webhook(ABC):

@@ -14,7 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-COMMANDS = ("serve", "check", "ingest", "contacts", "quarantine", "sources", "user", "token", "demo", "bench", "doctor")
+COMMANDS = (
+    *("serve", "check", "ingest", "contacts", "quarantine", "sources", "mail"),
+    *("user", "token", "demo", "bench", "doctor"),
+)
 
 
 class Parser(argparse.ArgumentParser):
