@@ -16,10 +16,13 @@ from sqlalchemy import Connection
 
 from hub import audit
 from hub.inbox.listing import State, known
+from hub.privacy import sharing
+from hub.privacy.sharing import NotYours, Sharing
 from hub.privacy.visibility import Actor, Authority, sees
 from hub.store.schema import (
     conversation_reads,
     conversations,
+    copies,
     deeds,
     interactions,
     logins,
@@ -105,11 +108,17 @@ def change(
             refused.append((id, taken(row["owner"])))
             continue
         after = {name: value for name, value in _settled(row, values).items() if row[name] != value}
+        before = {name: row[name] for name in after}
+        if "sharing" in after:
+            before["readers"] = _readers(conn, id)
+        try:
+            _apply(conn, by.actor, id, after)
+        except NotYours as error:
+            refused.append((id, str(error)))
+            continue
         done.append(id)
         if after:
-            documents[str(id)] = {"before": {name: row[name] for name in after}, "after": after}
-    for text, document in documents.items():
-        _set(conn, int(text), document["after"])
+            documents[str(id)] = {"before": before, "after": after}
     if documents:
         write(conn, by, kind, {"conversations": documents}, [int(id) for id in documents])
     return Done(tuple(done), tuple(refused), by.deed if documents else None)
@@ -200,8 +209,12 @@ def undo_change(conn: Connection, by: By, deed: sa.Row[Any]) -> Done:
         elif any(row[name] != value for name, value in document["after"].items()):
             refused.append((id, changed_since(conn, deed, id)))
         else:
-            _set(conn, id, document["before"])
-            done.append(id)
+            try:
+                _apply(conn, by.actor, id, document["before"])
+            except NotYours as error:
+                refused.append((id, str(error)))
+            else:
+                done.append(id)
     return Done(tuple(done), tuple(refused), None)
 
 
@@ -281,6 +294,22 @@ def locked(conn: Connection, actor: Actor, conversation_id: int) -> dict[str, An
     if not rows:
         raise Gone(f"conversation/{conversation_id}")
     return rows[conversation_id]
+
+
+def _apply(conn: Connection, actor: Actor, id: int, values: Mapping[str, Any]) -> None:
+    """Set *values* of `FIELDS`; `readers` may read what becomes private with `sharing`. Raises `NotYours`."""
+    if "sharing" in values:
+        sharing.decide(conn, actor, id, Sharing(values["sharing"]), values.get("readers", ()))
+    rest = {name: value for name, value in values.items() if name not in ("sharing", "readers")}
+    if values:
+        _set(conn, id, rest)
+
+
+def _readers(conn: Connection, id: int) -> list[str]:
+    """The agents to whom a private conversation is open."""
+    inside = sa.select(interactions.c.id).where(interactions.c.conversation_id == id)
+    shares = sa.select(copies.c.audience).distinct().where(copies.c.interaction_id.in_(inside), copies.c.source == "")
+    return sorted(conn.execute(shares).scalars())
 
 
 def _set(conn: Connection, id: int, values: Mapping[str, Any]) -> None:

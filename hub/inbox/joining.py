@@ -263,7 +263,9 @@ def _united(gone: dict[str, Any], into: dict[str, Any]) -> dict[str, Any]:
     state = min(gone["state"], into["state"], key=_OPEN_FIRST.index)
     since = [each["waiting_since"] for each in (gone, into) if each["waiting_since"] is not None]
     last = max(gone, into, key=lambda each: (each["last_at"], each["last_interaction_id"]))
-    values = {name: into[name] or gone[name] for name in ("owner", "team", "deal_id", "case_id", "sharing")}
+    values = {name: into[name] or gone[name] for name in ("owner", "team", "deal_id", "case_id")}
+    ways = {gone["sharing"], into["sharing"]}  # what is still to come is open no wider than either was
+    values["sharing"] = "private" if "private" in ways else ways.pop() if len(ways) == 1 else ""
     snoozed = [each["snoozed_until"] for each in (gone, into) if each["snoozed_until"] is not None]
     return {
         **values,

@@ -13,7 +13,7 @@ import pytest
 from yarl import URL
 
 from hub.privacy.visibility import Authority, Scope
-from hub.vocabulary import Copy, RawMail
+from hub.vocabulary import Copy, Level, RawMail
 from tests.hub.core import letter
 from tests.hub.web.office import TOML, Office, open_office
 
@@ -337,6 +337,26 @@ async def test_a_split_conversation_stays_split(office: Office, ada: aiohttp.Cli
     await told(ada, "POST", f"/deeds/{made['undo']}/undo")
     assert len((await told(ada, "GET", f"/conversations/{id}"))["items"]) == 4
     assert len((await told(ada, "GET", f"/conversations/{new}"))["items"]) == 4
+
+
+async def test_sharing_opens_no_more_than_she_may_read_herself(
+    office: Office, ada: aiohttp.ClientSession, ben: aiohttp.ClientSession
+) -> None:
+    (id,) = await arrived(office, mail("secret", copy=Copy("INBOX", "1:1", audience="ada")))
+    shared = await told(ada, "PATCH", f"/conversations/{id}", {"sharing": "shared"})
+    assert shared["sharing"] == "shared"
+    assert (await told(ben, "GET", f"/conversations/{id}"))["level"] == "all"
+    await told(ada, "POST", f"/deeds/{shared['undo']}/undo")
+    await told(ben, "GET", f"/conversations/{id}", status=404)
+
+    (half,) = await arrived(
+        office, mail("half", "Half", copy=Copy("INBOX", "1:2", audience="ada")),
+    )  # fmt: skip
+    await office.service.ingest.record("mail2", [mail("half", "Half", copy=Copy("INBOX", "2:2", level=Level.METADATA))])
+    await told(ben, "POST", f"/conversations/{half}/claim")
+    await told(ben, "PATCH", f"/conversations/{half}", {"sharing": "shared"}, 403)
+    assert (await told(ben, "GET", f"/conversations/{half}"))["level"] == "metadata"
+    await told(ben, "POST", f"/conversations/{half}/notes", {"text": "hm"}, 403)
 
 
 async def test_deeds_are_audited(office: Office, ada: aiohttp.ClientSession) -> None:
