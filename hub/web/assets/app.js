@@ -12,3 +12,4 @@ import "./inbox-live.js";
 import "./settings.js";
 import "./pop.js";
 import "./news.js";
+import "./sources.js";
