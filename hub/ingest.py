@@ -293,7 +293,8 @@ class Ingest:
         event = self._floods.marked(opened.event, self._books.ours.handles) if live else opened.event
         alerts = live and event is opened.event
         mail = Entry(event, alerts, opened.blob if event.raw else None, len(event.raw or b""))
-        return [mail, *(Entry(meeting, live) for meeting in opened.meetings)]
+        # It is the mail that waits for an answer, and that alerts: the meeting only stands on the timeline.
+        return [mail, *(Entry(meeting, live=False) for meeting in opened.meetings)]
 
     def _event(self, source: str, event: Event, live: bool) -> list[Entry]:
         people = (participant.handle for participant in event.facts.participants or ())
