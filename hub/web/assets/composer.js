@@ -211,7 +211,7 @@ class Composer {
     const said = [];
     for (const each of Object.values(this.people).flatMap((one) => one.refused.map((person) => ({ ...person, one })))) {
       said.push(
-        make("li", {}, icon("warn"), make("span", {}, make("strong", {}, each.address), " ", each.why.said || each.why.diagnostic || each.why.reason), make("button", { type: "button", class: "button narrow", onclick: () => each.one.lift(each.address).catch((error) => toast(error.message)) }, words.lift)),
+        make("li", {}, icon("warn"), make("span", {}, make("strong", {}, each.address), " ", each.why.said || say("refusesMail", { why: each.why.diagnostic || each.why.reason })), make("button", { type: "button", class: "button narrow", onclick: () => each.one.lift(each.address).catch((error) => toast(error.message)) }, words.lift)),
       );
     }
     for (const each of Object.values(this.people).flatMap((one) => one.wrong)) said.push(make("li", {}, icon("warn"), make("span", {}, say("noAddress", { text: each.address }))));
@@ -363,7 +363,7 @@ class Composer {
     if (facts.send_at) offerUndo(say("scheduled", { when: said ?? "" }), back);
     else offerUndo("", back, { seconds, countdown: words.sendingIn });
     announce(facts.send_at ? say("scheduled", { when: said ?? "" }) : words.sendingNow);
-    if (id === "new") list.go(conversation);
+    if (id === "new") document.dispatchEvent(new CustomEvent("begun", { detail: { conversation } }));
     else changed([id]);
   }
 
@@ -423,6 +423,7 @@ document.addEventListener("click", async (event) => {
   button.disabled = true;
   try {
     await api(method, `/letters/${letter}${path}`);
+    button.closest(".stuck")?.remove();
   } catch (error) {
     toast(error.message);
     button.disabled = false;

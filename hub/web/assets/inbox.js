@@ -4,6 +4,7 @@ import { acts, changed, targets } from "./actions.js";
 import { api } from "./api.js";
 import { composer } from "./composer.js";
 import { part, toast, typing, words } from "./dom.js";
+import { on } from "./live.js";
 import { ask, list, scroller, shelf, toEnd } from "./shelf.js";
 import { frames } from "./timeline.js";
 import { undo } from "./undo.js";
@@ -190,6 +191,17 @@ if (shelf) {
   document.addEventListener("conversations", async ({ detail: { ids } }) => {
     list.refresh(ids).catch(() => {});
     if (ids.includes(openId())) document.dispatchEvent(new CustomEvent("look", { detail: { id: openId() } }));
+  });
+  // A conversation that one began is there once its letter has left.
+  let begun = "";
+  document.addEventListener("begun", ({ detail }) => {
+    begun = detail.conversation;
+    close();
+  });
+  on("activity", async ({ data }) => {
+    if (!begun || !data.conversations?.includes(begun) || openId()) return;
+    const there = await part(`/inbox/rows?ids=${begun}`).then((answer) => answer.text()).catch(() => "");
+    if (there.includes("data-row")) open(begun), (begun = "");
   });
   document.addEventListener("listed", () => document.dispatchEvent(new CustomEvent("counted")));
   addEventListener("popstate", () => {

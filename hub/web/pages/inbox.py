@@ -15,6 +15,9 @@ from hub.formats.handles import display
 from hub.inbox import listing
 from hub.inbox.conversation import current
 from hub.inbox.listing import CHANNELS, Box, Page, Sort, State, Wanted
+from hub.letters import letters
+from hub.letters.post import writer
+from hub.letters.states import STUCK
 from hub.privacy.visibility import readable
 from hub.vocabulary import Agent, Channel, Kind, Level
 from hub.web.i18n import Reader
@@ -25,6 +28,7 @@ from hub.web.pages.contacts import read_place, write_place
 PAGE = 50
 NAMED = 50
 MOST_ROWS = 200
+MOST_STUCK = 5
 
 BOXES: Mapping[str, Wanted] = {
     "mine": Wanted(states=(State.OPEN,), box=Box.MINE),
@@ -134,6 +138,7 @@ async def inbox(request: web.Request) -> web.Response:
         fresh=fresh,
         writes=frame.may_write(request),
         counts=await frame.read(request, lambda conn: listing.counts(conn, who)),
+        stuck=await _stuck(request, speaks),
         teams=[(team.id, team.name) for team in config.teams.values()],
         agents=agents,
         **context,
@@ -194,6 +199,17 @@ def asked(request: web.Request) -> Asked:
         sort=sort if sort == Sort.LONGEST_WAITING else "",
         q=query.get("q", "").strip(),
     )
+
+
+async def _stuck(request: web.Request, speaks: Reader) -> list[talk.Said]:
+    """The reader's own letters that wait for her: they failed, or perhaps they did not."""
+    service, who = request.app[SERVICE], frame.actor(request)
+    if not frame.may_write(request):
+        return []
+    found = await frame.read(
+        request, lambda conn: letters.listed(conn, STUCK, [*service.config.sources], writer(who), MOST_STUCK)
+    )
+    return [talk.waiting(speaks, letter, {}) for letter in found]
 
 
 async def _current(request: web.Request) -> int:

@@ -190,7 +190,7 @@ def _stream(
         )
     shown += [_noted(note, names) for note in found.notes]
     shown += [
-        _waiting(speaks, letter, names)
+        waiting(speaks, letter, names)
         for letter in sent
         if letter.state is not LetterState.CANCELLED and letter.interaction is None
     ]
@@ -238,7 +238,8 @@ def _called(agent: str, names: Mapping[str, str]) -> tuple[str, ...]:
     return agent.lower(), name, name.partition(" ")[0]
 
 
-def _waiting(speaks: Reader, letter: LetterView, names: Mapping[str, str]) -> Said:
+def waiting(speaks: Reader, letter: LetterView, names: Mapping[str, str]) -> Said:
+    """A letter that has not left, or perhaps not."""
     delivery = _delivery(speaks, letter)
     people = [each.name or each.handle.removeprefix("mailto:") for each in letter.recipients]
     return Said(
