@@ -98,6 +98,7 @@ class Live:
         self._by_agent: dict[str, set[Subscription]] = defaultdict(set)
         self._number = time.time_ns() // 1000
         self._activity: dict[str, set[str]] = {}
+        self._told_at = float("-inf")
         self._flush: asyncio.Task[None] | None = None
         self._hearers: dict[str, Callable[[LiveEvent], None]] = {}
 
@@ -147,7 +148,7 @@ class Live:
         self.publish([LiveEvent("session-ended", {"session": session})])
 
     def publish(self, events: Iterable[LiveEvent]) -> None:
-        """Tell the screens. Returns at once; events of type `activity` are gathered and told twice a second."""
+        """Tell the screens. Returns at once; events of type `activity` are gathered and told twice a second at the most."""
         for event in events:
             if event.type == "activity":
                 self._gather(event.data)
@@ -182,7 +183,10 @@ class Live:
             self._flush = asyncio.create_task(self._tell_activity())
 
     async def _tell_activity(self) -> None:
-        await asyncio.sleep(ACTIVITY_SECONDS)
+        loop = asyncio.get_running_loop()
+        # The first after a while at once: a mail is on the screen when it is here.
+        await asyncio.sleep(max(0.0, self._told_at + ACTIVITY_SECONDS - loop.time()))
+        self._told_at = loop.time()
         self._flush = None
         data = {name: sorted(ids) if len(ids) <= MAX_NAMED else ["*"] for name, ids in self._activity.items()}
         self._activity = {}
