@@ -13,7 +13,6 @@ from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from hub.formats import charsets
-from hub.formats.subjects import base_subject as base_subject
 
 
 @dataclass(frozen=True, slots=True)
