@@ -157,11 +157,10 @@ class Grants:
 
     async def _renew(self, app: App, seen: Grant) -> Grant:
         while True:
-            now = datetime.now(UTC)
-            if await self._store.write(partial(rows.claim, seen=seen, now=now, until=now + CLAIM)):
+            if await self._store.write(partial(rows.claim, seen=seen, lasting=CLAIM)):
                 return await self._refreshed(app, seen)
             current = await self._found(seen.source)
-            if current.access_token != seen.access_token and current.expires_at > now:
+            if current.access_token != seen.access_token and current.expires_at > datetime.now(UTC):
                 return current
             if current.claimed_until is None and current.cause and current.cause != seen.cause:
                 raise Rejected(current.cause)  # who renewed it was told that it has ended

@@ -4,12 +4,13 @@ what `hub.grants.keys` made of them."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hub.sources import clock
 from hub.store.schema import grant_requests, grants
 
 
@@ -72,10 +73,11 @@ def put(conn: Connection, grant: Grant) -> None:
     conn.execute(statement.on_conflict_do_update(index_elements=["source"], set_=changed))
 
 
-def claim(conn: Connection, seen: Grant, now: datetime, until: datetime) -> bool:
-    """Take the right to renew *seen* until *until*; False where somebody else has it, or has renewed it since."""
+def claim(conn: Connection, seen: Grant, lasting: timedelta) -> bool:
+    """Take the right to renew *seen* for so long; False where somebody else has it, or has renewed it since."""
+    now = clock(conn)
     free = sa.or_(grants.c.claimed_until.is_(None), grants.c.claimed_until < now)
-    statement = _same(seen).where(free).values(claimed_until=until)
+    statement = _same(seen).where(free).values(claimed_until=now + lasting)
     return bool(conn.execute(statement).rowcount)
 
 
