@@ -97,6 +97,12 @@ class Couriers:
         """How sending from each source does, as this hub sees it."""
         return {name: courier.status for name, courier in self._couriers.items()}
 
+    def resume(self, source: str) -> None:
+        """Somebody says that sending from *source* may work now: try it, whatever stopped it."""
+        if source in self._couriers:
+            self._couriers[source].resume()
+        self.look()
+
     def look(self) -> None:
         """Something is due now: do not wait for the next look."""
         self._news.set()
@@ -152,6 +158,12 @@ class _Courier(Courier):
             return
         self._run = asyncio.create_task(self._round(), name=f"letters {self._name}")
         self._run.add_done_callback(self._check)
+
+    def resume(self) -> None:
+        """Forget what went wrong."""
+        self.status = Status()
+        self._failures = 0
+        self._resume_at = 0.0
 
     async def stop(self) -> None:
         """End. What is under way gets a moment to end well."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from hub.config import Config
 from hub.privacy.visibility import Actor, Authority
 from hub.store.schema import copies, interactions, participants
 from hub.vocabulary import Channel, Direction
+
+# Where no colleague writes, what ties her name to the firm's goes with it.
+_NOBODY = re.compile(r"\{agent\}\s*(?:(?:at|from|of|bei|von|chez|de)\b|[,|·@–-])?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def name_of(config: Config, source: str, agent: str) -> str:
     """The name before the address: the source's `from_name`, in which {agent} stands for the colleague's name."""
     person = config.agents[agent].name if agent in config.agents else ""
     said = str(config.sources[source].settings.get("from_name", "{agent}"))
-    return " ".join(said.replace("{agent}", person).split())
+    return " ".join((said.replace("{agent}", person) if person else _NOBODY.sub("", said)).split())
 
 
 def _latest(conn: Connection, conversation_id: int) -> tuple[frozenset[str], frozenset[str]]:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from hub.letters.drafts import restore
 from hub.letters.states import ANSWERED, STUCK, WAITING, Reached, State
 from hub.sources import clock
+from hub.store.blobs import Blobs
 from hub.store.schema import interactions, letter_recipients, letters
 from hub.store.sets import Run, SetRead, among
 
@@ -160,6 +161,13 @@ def answered(conn: Connection, conversation_ids: Iterable[int], now: datetime) -
 
 
 _CANCEL = Run("UPDATE letters SET state = ?, reason = ? WHERE id = ?")
+
+
+def forget(conn: Connection, blobs: Blobs, key: str) -> None:
+    """Forget the letter that was recorded under *key*, with all that was written in it: the interaction is deleted."""
+    gone = conn.execute(letters.delete().where(letters.c.key == key).returning(letters.c.id, letters.c.blob)).all()
+    conn.execute(letter_recipients.delete().where(letter_recipients.c.letter_id.in_([row.id for row in gone])))
+    blobs.release(conn, [row.blob for row in gone])
 
 
 def _read(conn: Connection, which: sa.ColumnElement[bool], newest: int | None = None) -> list[LetterView]:

@@ -83,7 +83,8 @@ class Wanted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What an answer begins with: who may send it, to whom it goes (*reply*, *reply_all*), and the *quoted* text that
-    will stand below it. *interaction* is the mail that is answered, None in a conversation without one."""
+    will stand below it. *interaction* is the mail that is answered; in a conversation without one it is None, and
+    nobody can send an answer."""
 
     identities: tuple[Identity, ...]
     interaction: int | None
@@ -249,19 +250,23 @@ class Post:
     async def _change(self, actor: Actor, letter_id: int, action: str, change: Any) -> bool:
         entry, now = self._store.ids(), datetime.now(UTC)
 
-        def work(conn: Connection) -> int | None:
+        def work(conn: Connection) -> LetterView | None:
             if not change(conn, letter_id):
                 return None
             audit.note(conn, entry, actor, action, f"letter/{letter_id}", now)
-            view = letters.by_id(conn, letter_id)
-            return view.conversation_id if view else None
+            return letters.by_id(conn, letter_id)
 
-        conversation_id = await self._store.write(work)
-        if conversation_id is None:
+        view = await self._store.write(work)
+        if view is None:
             return False
-        self._tell(conversation_id)
-        self._couriers.look()
+        self._tell(view.conversation_id)
+        if view.state is State.QUEUED:
+            self.resume(view.source)
         return True
+
+    def resume(self, source: str) -> None:
+        """Somebody says that sending from *source* may work now: try it, whatever stopped it."""
+        self._couriers.resume(source)
 
     def _tell(self, conversation_id: int) -> None:
         self._live.publish([LiveEvent("activity", {"conversations": [str(conversation_id)]})])
@@ -278,7 +283,7 @@ class Post:
         if answered is None:
             nobody = People(())
             return Answer(
-                identities=senders, interaction=None, reply=nobody, reply_all=nobody, subject="", quoted="",
+                identities=(), interaction=None, reply=nobody, reply_all=nobody, subject="", quoted="",
                 signature=signature,
             )  # fmt: skip
         ours = self._ours()

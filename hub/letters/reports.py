@@ -57,16 +57,18 @@ def reported(conn: Connection, report: Report, interaction_id: int, now: datetim
                 .values(state=state, reason=_reason(each), at=now)
             )
         if state is Reached.COMPLAINED or (state is Reached.BOUNCED and each.dead):
-            mark(conn, handle, each.reason or state, line(each.diagnostic), interaction_id, now)
+            why = "complaint" if state is Reached.COMPLAINED else str(each.reason)
+            mark(conn, handle, why, line(each.diagnostic), interaction_id, now)
     return int(letter.conversation_id)
 
 
 def mark(
     conn: Connection, handle: str, reason: str, diagnostic: str, interaction_id: int | None, now: datetime
 ) -> None:
-    """Nothing is to be sent to *handle* until somebody lifts it."""
+    """Nothing is to be sent to *handle* until somebody lifts it. *reason* is one of `hub.formats.reports.Reason`, or
+    `complaint`."""
     insert = (sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert)(undeliverable)
-    row = {"reason": str(reason), "diagnostic": diagnostic, "interaction_id": interaction_id, "at": now}
+    row = {"reason": reason, "diagnostic": diagnostic, "interaction_id": interaction_id, "at": now}
     conn.execute(insert.values(handle=handle, **row).on_conflict_do_update(index_elements=["handle"], set_=row))
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
+import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +25,7 @@ from tests.contracts.proxy import proxy
 from tests.servers.dovecot import Dovecot
 from tests.servers.mail import MailSink, mail_sink
 from tests.servers.postfix import Postfix
+from tests.servers.process import program
 from tests.servers.waiting import mails_in
 
 BOB, EVE, XU = "mailto:bob@example.test", "mailto:eve@example.test", "mailto:%E8%AE%B8@example.test"
@@ -172,6 +176,36 @@ async def test_starttls_is_demanded_where_it_is_configured(mail_sink: MailSink) 
         await sender(mail_sink.port, smtp_security="starttls").send(letter(BOB))
     with pytest.raises(hub.Misconfigured, match=r'does not begin with TLS on port .* "starttls"'):
         await sender(mail_sink.port, smtp_security="tls").send(letter(BOB))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One file with the key and the certificate of localhost, for which nobody vouches."""
+    both = tmp_path_factory.mktemp("tls") / "both.pem"
+    how = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    names = "-addext subjectAltName=DNS:localhost -keyout - -out -"
+    made = subprocess.run([program("openssl", package="openssl"), *how.split(), *names.split()], capture_output=True)
+    assert made.returncode == 0, made.stderr
+    both.write_bytes(made.stdout)
+    return both
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+async def test_what_leaves_is_encrypted(certificate: Path, security: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    sink, at_once = MailSink(), security == "tls"
+    later = None if at_once else context
+    server = await asyncio.get_running_loop().create_server(
+        lambda: SMTP(sink, hostname="localhost", tls_context=later, require_starttls=not at_once),
+        "localhost", 0, ssl=context if at_once else None,
+    )  # fmt: skip
+    async with server:
+        port, more = server.sockets[0].getsockname()[1], {"smtp_host": "localhost", "smtp_security": security}
+        with pytest.raises(hub.Misconfigured, match="the certificate of localhost is not to be trusted"):
+            await sender(port, **more).send(letter(BOB))
+        await sender(port, **more, ca_file=str(certificate)).send(letter(BOB))
+    assert len(sink.taken) == 1
 
 
 def test_a_mailbox_without_a_server_is_only_read() -> None:

@@ -322,4 +322,36 @@ async def test_a_server_that_refuses_our_login_stops_only_its_source(firm: Firm,
         )
         assert post.statuses()["ada-private"].health == "good"
         assert (await firm.view(letter.id)).can_be_cancelled
+        mail_sink.refusals.clear()
+        # Somebody who says "now" has seen to it.
+        assert await post.send_now(ADA, letter.id)
+        assert (await firm.settled(letter.id)).state is State.SENT
+        assert post.statuses()["support"].health == "good"
     assert letter.sender == SUPPORT
+
+
+async def test_who_is_no_colleague_writes_in_the_firms_name(firm: Firm) -> None:
+    names = {each.source: each.name for each in await firm.post().identities(BOSS, None)}
+    assert names == {"ada-private": "", "support": "Example"}
+
+
+async def test_a_letter_whose_interaction_is_deleted_goes_too(firm: Firm) -> None:
+    conversation = await firm.came()
+    async with firm.post() as post:
+        letter = await firm.settled((await post.write(ADA, conversation, said("Hello"))).id)
+    store = firm.service.store
+    await store.write(lambda conn: letters.forget(conn, store.blobs, letter.key))
+    assert await firm.rows("SELECT count(*) FROM letters") == [(0,)]
+    assert await firm.rows("SELECT count(*) FROM letter_recipients") == [(0,)]
+    # The interaction still has the mail.
+    kept = "SELECT refs FROM blobs WHERE hash = (SELECT blob FROM events WHERE key = :key)"
+    assert await firm.rows(kept, key=letter.key) == [(1,)]
+
+
+async def test_a_call_is_not_answered_by_mail(firm: Firm) -> None:
+    conversation = await firm.came()
+    await firm.execute("UPDATE interactions SET channel = 'voice'")
+    post = firm.post()
+    assert (await post.answer(ADA, conversation)).identities == ()
+    with pytest.raises(CannotSend, match="not by mail"):
+        await post.write(ADA, conversation, said("Hello", to=(Person(LI_NA),)))

@@ -90,7 +90,7 @@ async def test_a_complaint_marks_the_address(firm: Firm) -> None:
     letter_id, message_id = await sent(firm)
     await report(firm, told(Kind.COMPLAINT, message_id, Recipient(address="EVE@customer.example", outcome="abuse")))
     assert (await states(firm, letter_id))[EVE] is Reached.COMPLAINED
-    assert await marked(firm) == {EVE: "complained"}
+    assert await marked(firm) == {EVE: "complaint"}
 
 
 async def test_a_report_that_nobody_need_believe_changes_nothing(firm: Firm) -> None:
