@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 
 from tests.hub.web.office import Office
 from tests.story.pages import Desk, Inbox
+from tests.story.test_looks import faults
 
 
 async def inbox_of(desk: Desk, path: str = "/inbox") -> Inbox:
@@ -189,3 +190,34 @@ async def test_what_arrives_does_not_shift_the_list(office: Office, ada: Desk) -
     await expect(inbox.rows).to_have_count(10)
     await expect(inbox.rows.first).to_contain_text("李娜")
     await expect(inbox.selected).to_contain_text("Sofia Rossi")
+
+
+async def test_canned_answers_and_signatures_are_kept_in_settings(office: Office, ada: Desk) -> None:
+    page = ada.tab
+    await page.goto("/settings")
+    panel = page.get_by_role("region", name="Canned answers")
+    await expect(panel).to_contain_text("No canned answers yet.")
+    await panel.get_by_role("button", name="New").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Title").fill("Delivery time")
+    await dialog.get_by_label("Shortcut").fill("delivery")
+    await dialog.get_by_label("Text").fill("Dear ")
+    await dialog.get_by_role("button", name="contact.first_name").click()
+    assert await faults(page) == []
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(panel).to_contain_text("Dear {{contact.first_name}}")
+    await panel.get_by_role("button", name="Delivery time").click()
+    await dialog.get_by_role("button", name="Delete").click()
+    await expect(panel).to_contain_text("No canned answers yet.")
+    await page.get_by_role("button", name="Undo").click()
+    await expect(panel).to_contain_text("Delivery time")
+
+    signature = page.get_by_label("Under all letters")
+    await signature.fill("Ada Brandt\nLumen, Berlin")
+    await signature.blur()
+    await expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    inbox = await inbox_of(ada)
+    await inbox.open("Sofia Rossi")
+    await page.keyboard.press("r")
+    await expect(page.locator(".signature")).to_contain_text("Lumen, Berlin")
+    assert await faults(page) == []

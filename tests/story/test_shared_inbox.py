@@ -21,7 +21,7 @@ from tests.servers.chromium import Complaints
 from tests.servers.dovecot import PASSWORDS, Dovecot
 from tests.servers.postfix import BOUNCES, Postfix
 from tests.servers.waiting import mails_in
-from tests.story.pages import DESKTOP, Inbox
+from tests.story.pages import Inbox
 
 PASSWORD = "lamps and 200 pendants"
 CONFIG = """
@@ -64,7 +64,7 @@ async def hub(tmp_path: Path, dovecot: Dovecot, postfix: Postfix) -> AsyncIterat
 @asynccontextmanager
 async def at_the_inbox(browser: Browser, hub: HubProcess, complaints: Complaints, name: str) -> AsyncIterator[Inbox]:
     """Somebody at a browser of her own, who has opened the inbox."""
-    context = await browser.new_context(viewport=DESKTOP, locale="en-GB", base_url=hub.url, reduced_motion="reduce")
+    context = await browser.new_context(locale="en-GB", base_url=hub.url, reduced_motion="reduce")
     context.on("page", complaints.listen)
     page = await context.new_page()
     await page.goto("/login?next=/inbox")

@@ -10,6 +10,7 @@ import "./timeline.js";
 import "./presence.js";
 import "./inbox-live.js";
 import "./settings.js";
+import "./answers.js";
 import "./pop.js";
 import "./news.js";
 import "./sources.js";

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from hub.sources.habits import Habits
 from hub.web.keys import ERROR_PAGE, SERVICE
-from hub.web.pages import calls, connect, contacts, inbox, interactions, login, now, pops, search, settings, sources
+from hub.web.pages import calls, canned, connect, contacts, inbox, interactions, login, now, pops, search, settings, sources
 from hub.web.pages.frame import FRAME, Frame
 
 
@@ -55,5 +55,8 @@ def add_routes(app: web.Application) -> None:
     router.add_post("/settings", settings.save)
     router.add_post("/settings/end-session", settings.end_session)
     router.add_post("/settings/end-others", settings.end_others)
+    router.add_get("/settings/answers", canned.answers)
+    router.add_get("/settings/answers/new", canned.one)
+    router.add_get(r"/settings/answers/{id:\d{1,19}}", canned.one)
     router.add_get("/login", login.login)
     router.add_get("/setup/{token}", login.setup)

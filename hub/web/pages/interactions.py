@@ -82,9 +82,7 @@ async def unfolded(request: web.Request) -> web.Response:
     found = await frame.read(request, work)
     if found is None:
         raise web.HTTPNotFound
-    return frame.fragment(
-        request, "timeline/_unfolded.html", reader=speaks, it=found, talk="talk" in request.query
-    )
+    return frame.fragment(request, "timeline/_unfolded.html", reader=speaks, it=found, talk="talk" in request.query)
 
 
 def unfold(

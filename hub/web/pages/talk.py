@@ -36,8 +36,8 @@ OPENED = 4
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How a letter does: in words, with a symbol and a *tone*; *why* something went wrong. *due* is when it leaves where
-    that is in a moment. *acts* are what one can do: cancel, now, retry."""
+    """How a letter does: in words, with a symbol and a *tone*; *why* something went wrong. *due* is when it leaves,
+    where that is in a moment. *acts* are what one can do: cancel, now, retry."""
 
     words: str
     icon: str
@@ -214,8 +214,11 @@ _NAMED = re.compile(r"(?<!\w)@([\w.-]+)")
 
 def _noted(note: Note, names: Mapping[str, str]) -> Said:
     def marked(found: re.Match[str]) -> str:
-        named = next((each for each in note.mentions if found[1].rstrip(".-").lower() in _called(each, names)), None)
-        return f'<span class="named">@{escape(names[named])}</span>' if named in names else str(escape(found[0]))
+        named = next(
+            (each for each in note.mentions if each in names and found[1].rstrip(".-").lower() in _called(each, names)),
+            None,
+        )
+        return f'<span class="named">@{escape(names[named])}</span>' if named else str(escape(found[0]))
 
     pieces, last = [], 0
     for found in _NAMED.finditer(note.text):
