@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub.inbox import listing
-from hub.inbox.listing import NOBODY, Row
 from hub.inbox.parties import Parties, parties
+from hub.inbox.rows import NOBODY, Row
 from hub.privacy.visibility import Actor, readable
 from hub.store.schema import conversation_reads, conversations, interactions, merged_conversations, note_mentions, notes
 from hub.timeline import Item, among

@@ -7,30 +7,33 @@ than the page needs, and only then put together (tests/bench/inbox.py has the fi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import product
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from hub.inbox.parties import Parties, parties
-from hub.privacy.visibility import Actor, readable, sees
+from hub.inbox.rows import NOBODY, hydrated
+from hub.inbox.rows import Link as Link
+from hub.inbox.rows import Row as Row
+from hub.inbox.rows import State as State
+from hub.privacy.visibility import Actor, sees
 from hub.store.schema import (
     activities,
-    cases,
-    conversation_reads,
     conversations,
-    deals,
     interactions,
     note_mentions,
     notes,
     participants,
 )
 from hub.timeline import Place, holds
-from hub.vocabulary import Agent, Channel, Direction, Kind, Level
+from hub.vocabulary import Agent, Channel
+
+Columns = TypeVar("Columns", bound=tuple[Any, ...])
 
 CHANNELS: Mapping[str, tuple[Channel, ...]] = MappingProxyType(
     {
@@ -47,17 +50,6 @@ REACH = 5_000
 
 COUNTED = 1_000
 """A box is counted no further."""
-
-NOBODY: Mapping[str, Agent] = MappingProxyType({})
-
-
-class State(StrEnum):
-    """What is to be done: ours, the other side's, later, nothing."""
-
-    OPEN = "open"
-    WAITING = "waiting"
-    SNOOZED = "snoozed"
-    CLOSED = "closed"
 
 
 class Box(StrEnum):
@@ -96,52 +88,6 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """A deal or a case that a conversation is about."""
-
-    id: int
-    title: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A conversation by the last thing in it that the reader may see (*interaction_id*). *level* is how much of that
-    she may read; *call_state*, *outcome*, *seconds* and *automatic* are that thing's. *place* is where a page by time
-    that ends with it ends."""
-
-    id: int
-    interaction_id: int
-    channel: Channel
-    kind: Kind
-    direction: Direction
-    at: datetime
-    place: Place
-    title: str
-    preview: str
-    call_state: str
-    outcome: str
-    seconds: int
-    automatic: bool
-    state: State
-    owner: str
-    team: str
-    waiting_since: datetime | None
-    snoozed_until: datetime | None
-    sharing: str
-    deal: Link | None
-    case: Link | None
-    revision: int
-    unread: bool
-    level: int
-    parties: Parties = field(repr=False)
-
-    @property
-    def waits(self) -> bool:
-        """Whether somebody outside waits for an answer."""
-        return self.waiting_since is not None
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """A page of the listing. *after* is where it ended, None on the last one."""
 
@@ -154,7 +100,7 @@ def page(conn: Connection, actor: Actor, wanted: Wanted, agents: Mapping[str, Ag
     keys = _keys(conn, actor, wanted, wanted.limit + 1)
     found = conn.execute(keys).all()
     shown = found[: wanted.limit]
-    rows = _hydrated(conn, actor, {row.id: row.last for row in shown}, agents)
+    rows = hydrated(conn, actor, {row.id: row.last for row in shown}, agents)
     after = (shown[-1].at, shown[-1].id) if len(found) > wanted.limit else None
     return Page(tuple(rows), after)
 
@@ -164,7 +110,7 @@ def one(conn: Connection, actor: Actor, conversation_id: int, agents: Mapping[st
     last = conn.execute(
         sa.select(_last(actor)).select_from(conversations).where(conversations.c.id == conversation_id)
     ).scalar()
-    return None if last is None else _hydrated(conn, actor, {conversation_id: last}, agents)[0]
+    return None if last is None else hydrated(conn, actor, {conversation_id: last}, agents)[0]
 
 
 def counts(conn: Connection, actor: Actor) -> dict[str, int]:
@@ -186,8 +132,18 @@ def counts(conn: Connection, actor: Actor) -> dict[str, int]:
 
 def count(conn: Connection, actor: Actor, wanted: Wanted, most: int = COUNTED) -> int:
     """How many conversations *wanted* asks for; counts no further than *most*."""
-    keys = _keys(conn, actor, wanted, most)
-    return conn.execute(sa.select(sa.func.count()).select_from(keys.subquery())).scalar_one()
+    if wanted.unknown:
+        rows: sa.Select[Any] = _keys(conn, actor, wanted, most)
+    else:  # that there is something she may see is cheaper to ask than what is last
+        at = conversations.c.last_at
+        parts = [
+            _narrowed(conn, actor, sa.select(conversations.c.id), wanted, at, state, channel).where(known(actor))
+            for state, channel in product(wanted.states or (None,), _channels(wanted))
+        ]
+        rows = sa.select(sa.union_all(*(sa.select(part.limit(most).subquery()) for part in parts)).subquery()).limit(
+            most
+        )
+    return conn.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one()
 
 
 def known(actor: Actor, row: sa.FromClause = conversations) -> sa.ColumnElement[bool]:
@@ -255,6 +211,22 @@ def _part(
     last = interactions.alias("last")
     rows = sa.select(conversations.c.id, at.label("at"), last.c.id.label("last"))
     rows = rows.join_from(conversations, last, last.c.id == _last(actor))
+    rows = _narrowed(conn, actor, rows, wanted, at, state, channel)
+    if wanted.unknown:
+        rows = rows.where(_strangers(last.c.id), conversations.c.id.in_(_latest(wanted, state)))
+    return rows.order_by(*_order(wanted, at, conversations.c.id)).limit(limit)
+
+
+def _narrowed(
+    conn: Connection,
+    actor: Actor,
+    rows: sa.Select[Columns],
+    wanted: Wanted,
+    at: sa.ColumnElement[datetime],
+    state: State | None,
+    channel: Channel | None,
+) -> sa.Select[Columns]:
+    """*rows* of one state and one channel that *wanted* asks for."""
     if state is not None:
         rows = rows.where(conversations.c.state == state.value)
     if channel is not None:
@@ -278,11 +250,9 @@ def _part(
             pass
     if wanted.after is not None:
         rows = rows.where(_beyond(wanted, at, conversations.c.id))
-    if wanted.unknown:
-        rows = rows.where(_strangers(last.c.id), conversations.c.id.in_(_latest(wanted, state)))
     if wanted.q.strip():
         rows = rows.where(_found(conn, actor, wanted))
-    return rows.order_by(*_order(wanted, at, conversations.c.id)).limit(limit)
+    return rows
 
 
 def _aside(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
@@ -352,71 +322,3 @@ def _found(conn: Connection, actor: Actor, wanted: Wanted) -> sa.ColumnElement[b
         .where(activities.c.contact_id.in_(wanted.people))
     )
     return sa.or_(conversations.c.id.in_(said), conversations.c.id.in_(took_part))
-
-
-def _hydrated(conn: Connection, actor: Actor, last: Mapping[int, int], agents: Mapping[str, Agent]) -> list[Row]:
-    """The rows of the conversations of *last* (id → its last interaction), in that order."""
-    if not last:
-        return []
-    read = sa.select(conversation_reads.c.read_at).where(
-        conversation_reads.c.agent == actor.agent, conversation_reads.c.conversation_id == conversations.c.id
-    )
-    query = (
-        sa.select(
-            conversations,
-            interactions.c.id.label("interaction_id"),
-            interactions.c.channel.label("last_channel"),
-            interactions.c.kind,
-            interactions.c.direction,
-            interactions.c.occurred_at,
-            interactions.c.title.label("last_title"),
-            interactions.c.preview,
-            interactions.c.state.label("call_state"),
-            interactions.c.outcome,
-            interactions.c.facts,
-            deals.c.title.label("deal_title"),
-            cases.c.title.label("case_title"),
-            read.scalar_subquery().label("read_at"),
-            sees(actor).label("level"),
-        )
-        .join_from(conversations, interactions, interactions.c.conversation_id == conversations.c.id)
-        .outerjoin(deals, deals.c.id == conversations.c.deal_id)
-        .outerjoin(cases, cases.c.id == conversations.c.case_id)
-        .where(interactions.c.id.in_(list(last.values())))
-    )
-    rows = {row.id: row for row in conn.execute(query)}
-    people = parties(conn, [row.interaction_id for row in rows.values()], agents)
-    shown = []
-    for id in last:
-        row = rows[id]
-        unread = row.direction == Direction.INBOUND and row.state != State.CLOSED
-        shown.append(
-            Row(
-                id=id,
-                interaction_id=row.interaction_id,
-                channel=Channel(row.last_channel),
-                kind=Kind(row.kind),
-                direction=Direction(row.direction),
-                at=row.occurred_at,
-                place=(row.last_at, id),
-                title=(row.last_title or row.title) if readable(row.level, Level.SUBJECT) else "",
-                preview=row.preview if readable(row.level, Level.ALL) else "",
-                call_state=row.call_state,
-                outcome=row.outcome,
-                seconds=row.facts.get("duration") or 0,
-                automatic=bool(row.facts.get("automatic")),
-                state=State(row.state),
-                owner=row.owner,
-                team=row.team,
-                waiting_since=row.waiting_since,
-                snoozed_until=row.snoozed_until,
-                sharing=row.sharing,
-                deal=Link(row.deal_id, row.deal_title) if row.deal_title is not None else None,
-                case=Link(row.case_id, row.case_title) if row.case_title is not None else None,
-                revision=row.revision,
-                unread=unread and (row.read_at is None or row.read_at < row.occurred_at),
-                level=row.level,
-                parties=people[row.interaction_id],
-            )
-        )
-    return shown
