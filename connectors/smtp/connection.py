@@ -12,12 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from aiosmtpd.smtp import SMTP, Envelope, Session, syntax
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, syntax
 
 from connectors.smtp.settings import SmtpSettings
+from hub.formats import signing
 
 logger = logging.getLogger(__name__)
 # aiosmtpd logs the addresses of every mail; our logs hold none.
@@ -31,6 +33,8 @@ PATIENCE = 300
 MOST_RECIPIENTS = 1000
 
 RECORDED = "250 2.0.0 Recorded"
+LOOP = "554 5.4.6 The mail has been through too many servers"
+NOTHING_FORWARDED = "554 5.6.0 No forwarded mail was found in it; forward it with its header lines, or as a file"
 NO_ADDRESS = "553 5.1.3 This is no address"
 NOT_OURS = "550 5.1.1 No such address here"
 TOO_MANY_RECIPIENTS = "452 4.5.3 Too many recipients"
@@ -47,12 +51,15 @@ Take = Callable[[str, Sequence[str], bytes], Awaitable[str]]
 
 @dataclass(slots=True, eq=False)
 class Hall:
-    """What all connections at one door share. *room* are the bytes of unfinished mail they may still hold together."""
+    """What all connections at one door share. *accepts* says for whom mail is taken, *room* are the bytes of unfinished
+    mail they may still hold together, *tls* is for STARTTLS."""
 
     settings: SmtpSettings
     hostname: str
+    accepts: Callable[[str], bool]
     take: Take
     room: int
+    tls: ssl.SSLContext | None = None
     connections: set[Connection] = field(default_factory=set)
     empty: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -68,9 +75,12 @@ class Connection(SMTP):
         self._in_mail = False
         self._leaves = False
         super().__init__(
-            Manners(hall.settings),
+            Manners(hall),
             data_size_limit=hall.settings.max_bytes,
             enable_SMTPUTF8=True,
+            tls_context=hall.tls,
+            auth_required=bool(hall.settings.username),
+            authenticator=_authenticator(hall.settings),
             hostname=hall.hostname,
             ident="hub",
             timeout=PATIENCE,
@@ -200,20 +210,21 @@ class Connection(SMTP):
 class Manners:
     """What aiosmtpd asks about a sender's commands."""
 
-    def __init__(self, settings: SmtpSettings) -> None:
-        self._settings = settings
+    def __init__(self, hall: Hall) -> None:
+        self._hall = hall
 
     async def handle_EHLO(
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, answers: list[str]
     ) -> list[str]:
         """Commands may come together (RFC 2920; LMTP demands it)."""
         session.host_name = hostname
-        return [answers[0], "250-PIPELINING", *answers[1:]]
+        said = [answer for answer in answers[1:] if self._hall.settings.username or not answer.startswith("250-AUTH")]
+        return [answers[0], "250-PIPELINING", *said]
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Anybody may send."""
+        """Anybody may send who may come in."""
         if _CONTROL.search(address):
             return NO_ADDRESS
         envelope.mail_from = address
@@ -223,15 +234,28 @@ class Manners:
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Whom `accept` names may be sent to."""
+        """Whom the door accepts may be sent to."""
         if _CONTROL.search(address) or address == "<>":
             return NO_ADDRESS
-        if not self._settings.accepts(address):
+        if not self._hall.accepts(address):
             return NOT_OURS
         if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:
             return TOO_MANY_RECIPIENTS
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Recipient ok"
+
+
+def _authenticator(settings: SmtpSettings) -> Callable[[SMTP, Session, Envelope, str, object], AuthResult]:
+    """Lets in whoever says the username and password of *settings*; where there are none, nobody is asked."""
+
+    def ask(server: SMTP, session: Session, envelope: Envelope, mechanism: str, said: object) -> AuthResult:
+        if settings.password is None or not isinstance(said, LoginPassword):
+            return AuthResult(success=False, handled=False)
+        known = signing.equal(settings.username, said.login)
+        right = signing.equal(settings.password.get_secret_value(), said.password)
+        return AuthResult(success=known and right, handled=False)
+
+    return ask
 
 
 def _unstuffed(held: bytearray) -> bytes:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import smtplib
+import sqlite3
 from base64 import b64encode
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -249,3 +252,85 @@ def test_the_preview_says_what_the_hub_would_do(folder: Path) -> None:
                 assert opened.event.copy is not None
                 assert reason.kept.value == opened.event.copy.level.value.replace("all", "whole")
     assert set(seen) == set(Kept)
+
+
+DOOR = """
+[hub]
+listen = "127.0.0.1:{listen}"
+
+[agents.ada]
+name = "Ada"
+handles = ["mailto:ada@example.org"]
+
+[agents.ben]
+name = "Ben"
+
+[sources.door]
+provider = "smtp"
+listen = "127.0.0.1:{door}"
+dropbox = "dropbox@hub.example.org"
+forward = "forward@hub.example.org"
+secret = "env:DOOR"
+
+[sources.plain]
+provider = "smtp"
+listen = "127.0.0.1:{plain}"
+"""
+DOOR_ENVIRON = {"DOOR": "3f1c7a09be5d4826"}
+
+
+@pytest.fixture
+def doors(tmp_path: Path) -> tuple[Path, int]:
+    """A folder with two doors in its config, and the port of the first."""
+    port = free_port()
+    (tmp_path / "config.toml").write_text(DOOR.format(listen=free_port(), door=port, plain=free_port()))
+    return tmp_path, port
+
+
+def test_agents_addresses_are_printed(doors: tuple[Path, int]) -> None:
+    folder, _ = doors
+    done = hub(folder, "mail", "addresses", **DOOR_ENVIRON)
+
+    words = [line.split() for line in done.stdout.splitlines()]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [word[:3] for word in words] == [
+        ["door", agent, purpose] for agent in ("ada", "ben") for purpose in ("dropbox", "forward")
+    ]
+    assert all(f"{purpose}+{agent}." in address for _, agent, purpose, address in words)
+    assert DOOR_ENVIRON["DOOR"] not in done.stdout
+    listed = json.loads(hub(folder, "mail", "addresses", "door", "--json", **DOOR_ENVIRON).stdout)
+    assert listed["door"]["ada"] == {"dropbox": words[0][3], "forward": words[1][3]}
+    none = hub(folder, "mail", "addresses", "plain", **DOOR_ENVIRON)
+    assert (none.returncode, none.stdout) == (1, "")
+    assert none.stderr.startswith("hub: No door has addresses for agents.")
+
+
+@pytest.mark.parametrize("client", [smtplib.SMTP, smtplib.LMTP])
+def test_what_is_sent_to_them_is_on_the_timeline(doors: tuple[Path, int], client: type[smtplib.SMTP]) -> None:
+    folder, port = doors
+    listed = json.loads(hub(folder, "mail", "addresses", "--json", **DOOR_ENVIRON).stdout)["door"]["ada"]
+    copy = (
+        "From: ada@example.org\r\nTo: kim@customer.example\r\nMessage-ID: <1@example.org>\r\nSubject: Offer\r\n"
+        "\r\nHi\r\n"
+    )
+    passed_on = (
+        "From: ada@example.org\r\nTo: x@x.example\r\nMessage-ID: <2@example.org>\r\nSubject: Fwd: Where is it\r\n\r\n"
+        "Please look\r\n\r\n-----Original Message-----\r\nFrom: Kim <kim@customer.example>\r\n"
+        "Sent: Monday, March 2, 2026 10:00 AM\r\nTo: ada@example.org\r\nSubject: Where is it\r\n\r\nHello\r\n"
+    )
+    with serving(folder, **DOOR_ENVIRON), client("127.0.0.1", port, timeout=30) as sender:
+        sender.sendmail("ada@example.org", [listed["dropbox"]], copy)
+        sender.sendmail("ada@example.org", [listed["forward"]], passed_on)
+    with closing(sqlite3.connect(f"file:{folder / 'data' / 'hub.sqlite3'}?mode=ro", uri=True)) as store:
+        found = store.execute("SELECT title, direction FROM interactions ORDER BY title").fetchall()
+        people = store.execute(
+            "SELECT i.title, p.role, p.handle FROM participants p JOIN interactions i ON i.id = p.interaction_id"
+        ).fetchall()
+    assert found == [("Offer", "outbound"), ("Where is it", "inbound")]
+    ada, kim = "mailto:ada@example.org", "mailto:kim@customer.example"
+    assert sorted(people) == [
+        ("Offer", "recipient", kim),
+        ("Offer", "sender", ada),
+        ("Where is it", "recipient", ada),
+        ("Where is it", "sender", kim),
+    ]
