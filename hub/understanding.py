@@ -27,6 +27,7 @@ VERSION = 2
 PREVIEW = 300
 PREVIEW_FROM = 1500  # characters of the text in which the first words are looked for
 MOST_MEETINGS = 50  # of one mail
+MOST_PARTICIPANTS = 1_000
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _ADDRESS = re.compile(rb"[^\s<>\"',;:()]+@[^\s<>\"',;:()]+")
 
@@ -61,8 +62,9 @@ def understand(source: str, letter: RawMail, guide: Guide) -> Opened | Unreadabl
         if rules.never.covers(_addresses(letter.raw)) or rules.place(letter.copy).level is None:
             return Opened(None, blob)
         return Unreadable(letter.raw, str(error), letter.received_at)
-    people = _participants(parsed)
-    level = rules.decide((person.handle for person in people), letter.copy, parsed.headers).level
+    everybody = _participants(parsed)
+    people = everybody[:MOST_PARTICIPANTS]
+    level = rules.decide((person.handle for person in everybody), letter.copy, parsed.headers).level
     if level is None:
         return Opened(None, blob)
     copy = replace(letter.copy, level=level, size=len(letter.raw), received_at=letter.received_at)
@@ -80,6 +82,7 @@ def understand(source: str, letter: RawMail, guide: Guide) -> Opened | Unreadabl
         automatic="auto-notified" if _comes_back(parsed, guide.tokens) else parsed.automatic,
         protection=parsed.protection or None,
         report=said,
+        defects=_defects(parsed, len(everybody)) or None,
         derived_by=VERSION,
     )
     event = Event(
@@ -101,6 +104,12 @@ def _report(raw: bytes, parsed: mail.Mail, level: Level) -> Report | None:
         return found
     quiet = tuple(replace(each, diagnostic="") for each in found.recipients)
     return replace(found, original_subject="", recipients=quiet)
+
+
+def _defects(parsed: mail.Mail, people: int) -> tuple[str, ...]:
+    """What was broken, and which limits were hit."""
+    beyond = (f"{people} participants, the first {MOST_PARTICIPANTS} are kept",) if people > MOST_PARTICIPANTS else ()
+    return (*parsed.defects, *beyond)
 
 
 def _comes_back(parsed: mail.Mail, tokens: Tokens | None) -> bool:

@@ -120,8 +120,9 @@ class Message:
     *text* is the body where the message has no raw form; of a mail the body is read from *raw* (the hash of its
     blob) when somebody opens it, and *preview* holds its first words. *thread* are the ids of messages before this
     one, oldest first; *ident* its own id in that space. *automatic* says why no person wrote it, *protection* how it
-    is signed or encrypted, *report* what a mail server tells of another mail. *derived_by* is the version of what made
-    preview and indexed text from the raw form, so that they can be made anew when it changes.
+    is signed or encrypted, *report* what a mail server tells of another mail, *defects* what was broken in it or
+    beyond a limit. *derived_by* is the version of what made preview and indexed text from the raw form, so that they
+    can be made anew when it changes.
     """
 
     participants: tuple[Participant, ...] | None = None
@@ -136,6 +137,7 @@ class Message:
     automatic: str | None = None
     protection: str | None = None
     report: Report | None = None
+    defects: tuple[str, ...] | None = None
     derived_by: int | None = None
 
 

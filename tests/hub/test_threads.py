@@ -76,6 +76,17 @@ async def test_references_to_an_unseen_root_hold_a_thread_together(core: Core) -
     assert await conversations(core) == {frozenset([1, 2])}
 
 
+async def test_an_answer_from_another_mail_program_joins_its_thread_by_the_sent_folder(core: Core) -> None:
+    """A colleague answers from Outlook; her Sent folder is read, and the customer answers that (chatwoot#10028)."""
+    question = letter("a@customer.example", uid=1)
+    answer = letter("b@example.org", sender="support@example.org", to="li.na@customer.example", subject="AW: Offer",
+                    references=["a@customer.example"], place="Sent", uid=2)  # fmt: skip
+    thanks = letter("c@customer.example", subject="Quite another subject", references=["b@example.org"], uid=3)
+    for mail in (thanks, question, answer):
+        await core.ingest.record("mail", [mail])
+    assert await conversations(core) == {frozenset([1, 2, 3])}
+
+
 async def test_the_same_subject_every_week_is_a_conversation_each(core: Core) -> None:
     first = datetime(2026, 11, 2, 9, tzinfo=UTC)
     reports = [

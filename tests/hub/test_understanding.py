@@ -10,9 +10,11 @@ import pytest
 
 from hub import Copy, Level, Meeting, Message, RawMail
 from hub.formats.automatic import LOOP_HEADER
+from hub.formats.digest import digest
 from hub.letters.token import Tokens
 from hub.privacy.mail_rules import MailRules
-from hub.understanding import Guide, Opened, understand
+from hub.privacy.never_log import NeverLog
+from hub.understanding import MOST_PARTICIPANTS, Guide, Opened, understand
 from tests.hub.core import Core, letter
 
 EMAIL = Path(__file__).parents[1] / "data" / "email"
@@ -103,6 +105,18 @@ def test_of_a_bounce_in_a_mailbox_of_lower_level_only_the_outcome_is_kept() -> N
     report = message(raw, Copy("INBOX", "1:1", level=Level.METADATA)).report
     assert report is not None
     assert (report.original_subject, {each.diagnostic for each in report.recipients}) == ("", {""})
+
+
+def test_of_ten_thousand_recipients_a_thousand_are_kept_and_all_are_asked_about() -> None:
+    crowd = ", ".join(f"p{number}@x.example" for number in range(9_000))
+    facts = message(letter("a@x.example", to=crowd).raw)
+    assert facts.participants is not None
+    assert len(facts.participants) == MOST_PARTICIPANTS
+    assert facts.defects == (f"9001 participants, the first {MOST_PARTICIPANTS} are kept",)
+    never = Guide(MailRules(NeverLog(["mailto:p8999@x.example"])))
+    assert understand("mail", letter("a@x.example", to=crowd), never) == Opened(
+        None, digest(letter("a@x.example", to=crowd).raw)
+    )
 
 
 def test_a_mail_of_ours_that_comes_back_was_written_by_nobody() -> None:
