@@ -225,7 +225,9 @@ class Reading:
         return not self._mailbox.qresync and self._comparison_due(name)
 
     def _flags_due(self, name: str) -> bool:
-        return name == self._names[0] and time.monotonic() - self._memory[name].flags_compared > COMPARE_SECONDS
+        if name != self._names[0] or self._left(name):
+            return False
+        return time.monotonic() - self._memory[name].flags_compared > COMPARE_SECONDS
 
     def _comparison_due(self, name: str) -> bool:
         memory = self._memory[name]
