@@ -20,7 +20,7 @@ from hub.config import Config
 from hub.contracts import Misconfigured, Rejected, Sender, Unavailable, Unsupported
 from hub.courier import Courier, Pace, Status, fault, line
 from hub.ingest import Ingest
-from hub.letters import claims, drafts
+from hub.letters import claims, drafts, letters
 from hub.letters.claims import Claimed
 from hub.live import Live, LiveEvent
 from hub.sources.pace import Pace as Backoff
@@ -110,12 +110,7 @@ class Couriers:
     async def _watch(self) -> None:
         """One look for all sources, however many there are: a mailbox from which nothing is sent costs nothing."""
         while True:
-            try:
-                due = await self._store.read(claims.due_sources)
-            except Unavailable as verdict:
-                log.warning("letters: %s", verdict)
-                due = []
-            for name in due:
+            for name in await self._due():
                 if name in self._couriers:
                     self._couriers[name].go()
             self._news.clear()
@@ -125,14 +120,30 @@ class Couriers:
             except TimeoutError:
                 continue
 
+    async def _due(self) -> list[str]:
+        try:
+            return await self._store.read(claims.due_sources)
+        except Unavailable as verdict:
+            log.warning("letters: %s", verdict)
+        except Exception:
+            log.exception("letters: what is due cannot be read")
+        return []
+
     async def _clean(self) -> None:
+        """Forget what was called back long ago, and files that belong to nothing."""
+
+        def work(conn: Connection) -> None:
+            now = datetime.now(UTC)
+            letters.tidy(conn, self._store.blobs, now)
+            drafts.clean(conn, self._store.blobs, now)
+
         while True:
             try:
-                await self._store.write(
-                    lambda conn: drafts.clean(conn, self._store.blobs, datetime.now(UTC)), Lane.BULK
-                )
+                await self._store.write(work, Lane.BULK)
             except Unavailable as verdict:
-                log.warning("uploads: %s", verdict)
+                log.warning("letters: %s", verdict)
+            except Exception:
+                log.exception("letters: old ones cannot be cleaned away")
             await asyncio.sleep(CLEANING_SECONDS)
 
 
@@ -174,12 +185,16 @@ class _Courier(Courier):
     async def _round(self) -> None:
         under_way: set[asyncio.Task[None]] = set()
         try:
-            while not self.status.health.final and not self._rest():
-                claimed = await self._claim(self._pace.at_once - len(under_way))
+            while True:
+                # What is under way goes to its end, whatever became of another letter meanwhile.
+                resting = self.status.health.final or bool(self._rest())
+                claimed = await self._claim(0 if resting else self._pace.at_once - len(under_way))
                 under_way |= {asyncio.create_task(self._deliver(letter)) for letter in claimed}
                 if not under_way:
                     return
-                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                done, under_way = await asyncio.wait(
+                    under_way, timeout=self._pace.look, return_when=asyncio.FIRST_COMPLETED
+                )
                 for task in done:
                     self._check(task)
         finally:
@@ -194,6 +209,8 @@ class _Courier(Courier):
             return []
         name, seconds = self._name, self._pace.claim
         try:
+            if name not in await self._store.read(claims.due_sources):
+                return []
             claimed, unheard = await self._store.write(lambda conn: claims.claim(conn, name, limit, seconds), Lane.BULK)
         except Unavailable as verdict:
             self._wait(str(verdict))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -29,6 +29,10 @@ _UNLESS_ANSWERED = SetRead(
         letters.c.claimed_until.is_(None),
     )
 )
+
+
+KEPT = timedelta(days=30)
+"""How long a letter is kept that was called back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,16 @@ _CANCEL = Run("UPDATE letters SET state = ?, reason = ? WHERE id = ?")
 
 def forget(conn: Connection, blobs: Blobs, key: str) -> None:
     """Forget the letter that was recorded under *key*, with all that was written in it: the interaction is deleted."""
-    gone = conn.execute(letters.delete().where(letters.c.key == key).returning(letters.c.id, letters.c.blob)).all()
+    _forget(conn, blobs, letters.c.key == key)
+
+
+def tidy(conn: Connection, blobs: Blobs, now: datetime) -> None:
+    """Forget what was called back a month ago."""
+    _forget(conn, blobs, sa.and_(letters.c.state == State.CANCELLED, letters.c.due_at < now - KEPT))
+
+
+def _forget(conn: Connection, blobs: Blobs, which: sa.ColumnElement[bool]) -> None:
+    gone = conn.execute(letters.delete().where(which).returning(letters.c.id, letters.c.blob)).all()
     conn.execute(letter_recipients.delete().where(letter_recipients.c.letter_id.in_([row.id for row in gone])))
     blobs.release(conn, [row.blob for row in gone])
 

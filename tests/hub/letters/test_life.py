@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hub import Copy, Level, RawMail
 from hub.letters import drafts, letters
 from hub.letters.compose import Person
+from hub.letters.couriers import LettersPace
 from hub.letters.post import CannotSend, NotOpen
 from hub.letters.states import ANSWERED, UNHEARD, Reached, State
 from tests.contracts.proxy import proxy
-from tests.hub.letters.firm import ADA, BEN, BOSS, LI_NA, SUPPORT, Firm, open_firm, said
+from tests.hub.letters.firm import ADA, BEN, BOSS, LI_NA, QUICK, SUPPORT, Firm, open_firm, said
 from tests.servers.mail import MailSink
 
 EVE = Person("mailto:eve@customer.example", "Eve")
@@ -346,6 +348,37 @@ async def test_a_letter_whose_interaction_is_deleted_goes_too(firm: Firm) -> Non
     # The interaction still has the mail.
     kept = "SELECT refs FROM blobs WHERE hash = (SELECT blob FROM events WHERE key = :key)"
     assert await firm.rows(kept, key=letter.key) == [(1,)]
+
+
+async def test_what_was_called_back_a_month_ago_is_forgotten(firm: Firm) -> None:
+    conversation, post, store = await firm.came(), firm.post(undo_seconds=3600), firm.service.store
+    cancelled, waiting = [await post.write(ADA, conversation, said(f"{n}")) for n in range(2)]
+    await post.cancel(ADA, cancelled.id)
+    for days, left in ((29, {cancelled.id, waiting.id}), (31, {waiting.id})):
+        at = datetime.now(UTC) + timedelta(days=days)
+        await store.write(lambda conn, at=at: letters.tidy(conn, store.blobs, at))  # type: ignore[misc]
+        assert {row[0] for row in await firm.rows("SELECT id FROM letters")} == left
+
+
+async def test_a_slow_letter_is_not_cut_off_by_what_becomes_of_another(firm: Firm, mail_sink: MailSink) -> None:
+    conversation = await firm.came()
+    mail_sink.refusals["eve@customer.example"] = "451 4.7.1 Try later"
+    slow = asyncio.Event()
+    take = mail_sink.handle_DATA
+
+    async def wait(*about: Any) -> str:
+        await slow.wait()
+        return await take(*about)
+
+    mail_sink.handle_DATA = wait  # type: ignore[method-assign]
+    pace = LettersPace(look=0.02, grace=0.1, backoff=QUICK.backoff, again=QUICK.again)
+    async with firm.post(pace=pace) as post:
+        first = await post.write(ADA, conversation, said("Slow"))
+        await firm.until(first.id, lambda view: view.leaving)
+        other = await post.write(ADA, conversation, said("Refused for now", to=(EVE,)))
+        await firm.until(other.id, lambda view: view.attempts > 1)
+        slow.set()
+        assert (await firm.settled(first.id)).state is State.SENT
 
 
 async def test_a_call_is_not_answered_by_mail(firm: Firm) -> None:
