@@ -56,7 +56,7 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 1 where something does not work."""
     config: Config | None = None
-    findings = [python(), sqlite(), locale(), assets(), files()]
+    findings = [python(), sqlite(), locale(), assets()]
     try:
         config = load(args.config)
     except ConfigError as error:
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         findings.append(Finding("ok", "config", f"{config.path}, {len(config.sources)} sources"))
         findings += [Finding("wrong", "config", f"{config.path}: {problem}") for problem in config.problems]
-    findings.append(zones(config))
+    findings += [files(len(config.sources) if config else 0), zones(config)]
     findings += disk(_store_folder(config))
     if config is not None:
         findings.append(asyncio.run(redis_reached(config.redis)))
@@ -112,11 +112,13 @@ def assets() -> Finding:
     return Finding("ok", "pages", "scripts and styles are built")
 
 
-def files() -> Finding:
-    """Every screen and every mailbox holds a connection."""
+def files(sources: int) -> Finding:
+    """Every screen and every mailbox holds a connection; a mailbox has a second one while it is measured."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < FEWEST_FILES:
-        return Finding("note", "files", f"only {soft} may be open. Raise it: ulimit -n 4096, or LimitNOFILE=4096.")
+    wanted = FEWEST_FILES + 2 * sources
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        cure = f"Raise it: ulimit -n {4 * wanted}, or LimitNOFILE={4 * wanted}."
+        return Finding("note", "files", f"only {soft} may be open, {wanted} would be well. {cure}")
     return Finding("ok", "files", f"{'any number' if soft == resource.RLIM_INFINITY else soft} may be open")
 
 

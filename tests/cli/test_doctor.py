@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,17 @@ def test_a_wrong_config_does_not_hide_the_rest(tmp_path: Path, text: str) -> Non
     assert done.returncode == 1
     assert [grade for grade, _ in findings(done.stdout)["config"]][-1] == "wrong"
     assert findings(done.stdout)["python"][0][0] == "ok"
+
+
+def test_a_thousand_mailboxes_want_more_files_than_a_shell_allows(tmp_path: Path) -> None:
+    mailbox = '[sources.mail-{}]\nprovider = "smtp"\nlisten = "127.0.0.1:0"\n'
+    (tmp_path / "config.toml").write_text("".join(mailbox.format(number) for number in range(1000)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        done = hub(tmp_path, "doctor")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    cure = "Raise it: ulimit -n 12096, or LimitNOFILE=12096."
+    assert findings(done.stdout)["files"] == [("note", f"only 1024 may be open, 3024 would be well. {cure}")]

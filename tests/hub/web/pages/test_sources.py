@@ -139,7 +139,7 @@ async def test_what_is_wrong_comes_first_with_its_cause(office: Office) -> None:
     assert "behind by 312 messages, catching up, 2 min" in found["front-desk"]
     _, page = await read(ben, "/sources")
     assert "1 needs you" in page
-    assert "1 is catching up" in page
+    assert "1 is not up to date" in page
 
 
 async def test_the_last_day_is_a_table_too(office: Office) -> None:
