@@ -248,17 +248,19 @@ class Mailbox:
     async def outlines_after(self, uid: int) -> list[Outline]:
         """Size and date of all mails above *uid*, ascending: with `new`, of those that just came."""
         with self._verdicts():
-            for attempt in (1, 2):
-                expected, self.known = self.exists - self.known, self.exists
-                told = await self._outlines(await self._ask(f"UID FETCH {uid + 1}:* ({self._outline_items})"))
-                # A range has no direction: "9:*" means the last mail even where that is 5 (RFC 3501, 6.4.8).
-                told = [one for one in told if one.uid > uid]
-                if len(told) >= expected or attempt == 2:
-                    break
-                # It speaks of mails that it does not find yet.
-                self.known -= expected
+            expected = self.exists - self.known
+            told = await self._outlines_after(uid)
+            if len(told) < expected:
+                # It spoke of mails that it did not find yet.
                 await self._command("NOOP")
+                told = await self._outlines_after(uid)
             return told
+
+    async def _outlines_after(self, uid: int) -> list[Outline]:
+        self.known = self.exists
+        told = await self._outlines(await self._ask(f"UID FETCH {uid + 1}:* ({self._outline_items})"))
+        # A range has no direction: "9:*" means the last mail even where that is 5 (RFC 3501, 6.4.8).
+        return [one for one in told if one.uid > uid]
 
     async def ask_mails(self, uids: Sequence[int], *, headers: bool = False) -> Ticket:
         """Ask for the mails of *uids*, or their *headers* as far as `HEADER_BYTES`, so that the server can begin."""
