@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from hub.batch import Books, Subject
 from hub.inbox.apart import Apart
+from hub.inbox.joining import absorb
 from hub.store.schema import conversation_refs, conversations, merged_conversations
 from hub.store.sets import Run, SetRead, SetWrite, among
 from hub.topics import BARE, Topics, topic_of
@@ -76,6 +77,7 @@ def thread(conn: sa.Connection, subjects: Sequence[Subject], books: Books) -> No
     for subject in subjects:
         subject.conversation = current(subject.conversation)
     for gone in merged:
+        absorb(conn, gone, current(gone))
         for statement in _MERGE:
             statement(conn, current(gone), gone)
         _FORGET(conn, gone)

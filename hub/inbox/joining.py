@@ -165,6 +165,16 @@ def undo_split(conn: Connection, by: By, deed: sa.Row[Any]) -> Done:
     return Done((old, new), (), None)
 
 
+def absorb(conn: Connection, gone: int, into: int) -> None:
+    """A mail that names two conversations has made them one: what was still to do in *gone* is to do in *into*, and
+    what agents had begun to write there goes along. Called before *gone* is deleted."""
+    rows = {each: _row(conn, each) for each in (gone, into) if _stands(conn, each)}
+    if len(rows) == 2:
+        _put(conn, into, _united(rows[gone], rows[into]))
+    _keep_newest(conn, _own(conn, drafts, (gone, into)), into)
+    _restore(conn, conversation_reads, (gone, into), _read_least(_own(conn, conversation_reads, (gone, into)), into))
+
+
 # --- the parts -------------------------------------------------------------------------------------------------------
 
 _OWN = ("state", "owner", "team", "snoozed_until", "waiting_since", "deal_id", "case_id", "sharing", "topic")
@@ -181,6 +191,10 @@ def _row(conn: Connection, id: int) -> dict[str, Any]:
     ]
     row = conn.execute(sa.select(*columns).where(conversations.c.id == id)).one()
     return dict(zip(_COLUMNS, row, strict=True))
+
+
+def _stands(conn: Connection, id: int) -> bool:
+    return conn.execute(sa.select(conversations.c.id).where(conversations.c.id == id)).first() is not None
 
 
 def _insert(conn: Connection, row: dict[str, Any]) -> None:

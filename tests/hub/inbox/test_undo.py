@@ -21,7 +21,7 @@ from hub.inbox.waking import Waking
 from hub.live import Live
 from hub.privacy.visibility import Actor, Authority
 from hub.store import Store
-from hub.store.schema import metadata
+from hub.store.schema import drafts, metadata
 from tests.hub.core import AGENTS, Core, letter, open_core
 
 ADA = Actor("ada", Authority.ADMIN, "ada", record="login/1")
@@ -159,6 +159,24 @@ async def test_what_was_learned_since_goes_where_it_belongs(core: Core) -> None:
     await core.ingest.record("mail", [both])
     assert len(await inbox.ids()) == 3
     assert await core.one("SELECT conversation_id FROM interactions WHERE key = 'mail:<both@x.example>'") == other
+
+
+async def test_what_is_to_do_stays_when_a_mail_joins_two(core: Core) -> None:
+    inbox = await inbox_of(core)
+    one, other, _ = await inbox.ids()
+    await inbox.desk.change(ADA, [one], {"state": "closed"})
+    await inbox.desk.change(ADA, [other], {"owner": "ben"})
+    now = datetime.now(UTC)
+    begun = drafts.insert().values(agent="ben", conversation_id=other, content={"text": "Dear"}, updated_at=now)
+    await core.store.write(lambda conn: conn.execute(begun) and None)
+    refs = ["t0@x.example", "t1@x.example"]
+    bridge = letter("b@x.example", sender="ada@example.org", to="li@x.example", references=refs)
+    await core.ingest.record("mail", [bridge], live=False)
+    ((state, owner, since),) = await core.rows(
+        "SELECT state, owner, waiting_since FROM conversations WHERE id = :id", id=one
+    )
+    assert (state, owner, since is not None) == ("open", "ben", True)
+    assert await core.rows("SELECT agent, conversation_id FROM drafts") == [("ben", one)]
 
 
 async def test_a_deed_is_undone_where_nobody_changed_it_since(core: Core) -> None:
