@@ -19,7 +19,6 @@ from hub.store import Store
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 15.0
 PATIENCE_SECONDS = 600.0
 
 
@@ -43,7 +42,7 @@ class Flights:
         routes: Mapping[str, Route],
         listens: Callable[[str], bool],
         *,
-        look: float = LOOK_SECONDS,
+        look: float,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._store = store

@@ -13,7 +13,8 @@ class Pace:
 
     *freshness* is the shortest time between two measurements of one source and *rarest* the longest; between the two
     so much is left that all sources together need *measures* a second. *alarm* is how long a source may be out of
-    reach or behind before somebody is told.
+    reach or behind before somebody is told. *starts* connections begin in a second. Every *progress* it is written how
+    far first readings are, and every *look* canaries are looked after.
     """
 
     lease: float = 15
@@ -28,6 +29,7 @@ class Pace:
     alarm: float = 300
     starts: float = 50
     progress: float = 1
+    look: float = 15
 
     def delay(self, failures: int) -> float:
         """How long to wait after *failures* in a row: twice as long each time, up to the longest, with jitter."""

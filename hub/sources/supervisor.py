@@ -80,7 +80,8 @@ class Supervisor:
             for problem in problems
             if problem.source
         }
-        self._flights = Flights(store, self._alerts, {route.source: route for route in routes}, self._listens)
+        flown = {route.source: route for route in routes}
+        self._flights = Flights(store, self._alerts, flown, self._listens, look=pace.look)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

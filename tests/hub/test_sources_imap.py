@@ -14,13 +14,15 @@ import hub
 from hub.config import Config, load
 from hub.service import Service
 from hub.sources import State
+from hub.sources.canary import flights
+from hub.sources.flights import Route
 from hub.sources.keeper import Status
 from hub.sources.pace import Pace
 from hub.sources.supervisor import Supervisor
 from hub.store.schema import interactions
 from tests.servers.dovecot import PASSWORDS, Dovecot
 
-PACE = Pace(retry_lease=0.05, freshness=0.5, first_delay=0.05, longest_delay=0.2)
+PACE = Pace(retry_lease=0.05, freshness=0.5, first_delay=0.05, longest_delay=0.2, look=0.1)
 SECONDS = 30
 
 
@@ -54,13 +56,13 @@ def config(folder: Path, dovecot: Dovecot, password: str) -> Config:
 class Running:
     """A hub that supervises its sources, whose every step can be waited for."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, routes: Sequence[Route] = ()) -> None:
         self.service = service
         self._live: asyncio.Queue[tuple[int, bool]] = asyncio.Queue()
         self._changes: asyncio.Queue[Status] = asyncio.Queue()
         plugins, problems = service.config.built()
         self.supervisor = Supervisor(
-            service.store, self, plugins, problems, pace=PACE, on_change=self._changes.put_nowait
+            service.store, self, plugins, problems, pace=PACE, routes=routes, on_change=self._changes.put_nowait
         )
 
     async def record(
@@ -94,9 +96,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(config: Config) -> AsyncGenerator[Running, None]:
+async def running(config: Config, *routes: Route) -> AsyncGenerator[Running, None]:
     async with Service.open(config) as service:
-        hub = Running(service)
+        hub = Running(service, routes)
         async with hub.supervisor, asyncio.timeout(SECONDS):
             yield hub
 
@@ -137,3 +139,28 @@ async def test_a_wrong_password_is_said_and_not_tried_again(tmp_path: Path, dove
     assert status.cause
     assert "not-her-password" not in status.cause
     assert status.next_try is None
+
+
+class Post(hub.Sender):
+    """The mail server in front of the mailbox: what it takes lies there a moment later."""
+
+    Settings = hub.Settings
+
+    def __init__(self, dovecot: Dovecot) -> None:
+        self._dovecot = dovecot
+
+    async def send(self, letter: hub.Letter) -> hub.Sent:
+        await asyncio.to_thread(self._dovecot.deliver, letter.raw)
+        return hub.Sent()
+
+
+async def test_a_canary_comes_all_the_way_round_and_is_no_mail(tmp_path: Path, dovecot: Dovecot) -> None:
+    route = Route("support-mail", 600, "mailto:support@example.org", Post(dovecot))
+    async with running(config(tmp_path, dovecot, PASSWORDS["alice"]), route) as hub:
+        await hub.recorded(1)
+        flight = (await hub.service.store.read(flights))["support-mail"]
+        await asyncio.to_thread(dovecot.deliver, mail("a real one"))
+        await hub.recorded(1)
+
+        assert await hub.titles() == ["a real one"]
+        assert flight.arrived_at is not None

@@ -483,7 +483,7 @@ async def test_many_sources_share_one_renewal(service: Service) -> None:
 
     async with Supervisor(service.store, service.ingest, plugins, pace=quick) as supervisor, asyncio.timeout(SECONDS):
         wanted = sa.select(sa.func.min(table.c.leased_until), sa.func.count()).where(table.c.holder != "")
-        first, number = None, 0
+        first, number = datetime.now(UTC), 0
         while number < 100:
             first, number = await service.store.read(lambda conn: tuple(conn.execute(wanted).one()))
         before, later = renewals, first

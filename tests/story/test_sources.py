@@ -1,4 +1,4 @@
-"""The Sources page in a browser: it follows what happens, shows its numbers, and everybody can use it in every state."""
+"""The Sources page in a browser: it follows what happens, shows its numbers, and everybody can use it."""
 
 from __future__ import annotations
 
