@@ -18,7 +18,7 @@ from imapclient import IMAPClient
 from imapclient.imapclient import SENT
 
 import hub
-from connectors.imap.login import login
+from connectors.imap.login import TokenRefused, login
 from connectors.imap.settings import ImapSettings
 
 ANSWER_SECONDS = 30
@@ -55,12 +55,19 @@ class Filing:
         settings = self._settings
         if settings.save_sent == "no" or (settings.save_sent == "auto" and _SAVE_THEMSELVES.search(settings.host)):
             return
-        token = None
-        if settings.auth != "password":
-            if self._loan is None:
-                raise hub.Unavailable("signing in by OAuth takes a running hub, which keeps the permission")
-            token = await self._loan.access_token()
-        await asyncio.to_thread(self._file, raw, token)
+        if settings.auth == "password":
+            await asyncio.to_thread(self._file, raw, None)
+            return
+        if self._loan is None:
+            raise hub.Unavailable("signing in by OAuth takes a running hub, which keeps the permission")
+        token = await self._loan.access_token()
+        try:
+            await asyncio.to_thread(self._file, raw, token)
+        except TokenRefused:
+            another = await self._loan.access_token(token)
+            if another == token:
+                raise
+            await asyncio.to_thread(self._file, raw, another)
 
     def _file(self, raw: bytes, token: str | None) -> None:
         settings = self._settings

@@ -15,6 +15,7 @@ from aiosmtplib import SMTP, SMTPResponse
 
 import hub
 from connectors.imap.filing import Filing
+from connectors.imap.login import TokenRefused, oauthbearer, xoauth2
 from connectors.imap.settings import ImapSettings
 
 CONNECT_SECONDS = 30
@@ -76,6 +77,22 @@ class Sender(hub.Sender):
     @asynccontextmanager
     async def _connection(self, our_domain: str) -> AsyncGenerator[SMTP]:
         """A session in which mails may be handed over. Leaving it does not wait for the server's goodbye."""
+        token = await self._token()
+        try:
+            smtp = await self._signed_in(our_domain, token)
+        except TokenRefused:
+            another = await self._token(token)
+            if another == token:
+                raise
+            smtp = await self._signed_in(our_domain, another)
+        try:
+            yield smtp
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await smtp.quit(timeout=5)
+        finally:
+            smtp.close()
+
+    async def _signed_in(self, our_domain: str, token: str) -> SMTP:
         host, port = self._settings.smtp_address
         smtp = SMTP(
             hostname=host, port=port, use_tls=self._settings.smtp_security == "tls", start_tls=False,
@@ -83,12 +100,23 @@ class Sender(hub.Sender):
         )  # fmt: skip
         try:
             await self._connect(smtp)
-            await self._sign_in(smtp)
-            yield smtp
-            with suppress(aiosmtplib.SMTPException, OSError):
-                await smtp.quit(timeout=5)
-        finally:
+            await self._sign_in(smtp, token)
+        except BaseException:
             smtp.close()
+            raise
+        return smtp
+
+    @property
+    def _how(self) -> str:
+        return self._settings.smtp_auth or self._settings.auth
+
+    async def _token(self, refused: str | None = None) -> str:
+        """The access token to sign in with, another than *refused*; "" where none is needed."""
+        if self._how not in ("xoauth2", "oauthbearer"):
+            return ""
+        if self._loan is None:
+            raise hub.Unavailable("signing in by OAuth takes a running hub, which keeps the permission")
+        return await self._loan.access_token(refused)
 
     async def _connect(self, smtp: SMTP) -> None:
         host, port = self._settings.smtp_address
@@ -127,9 +155,8 @@ class Sender(hub.Sender):
             return hub.Unavailable(f"{host} takes no mail now: {said}", _retry_after(said))
         return hub.Unavailable(f"{host} cannot be reached on port {port}")
 
-    async def _sign_in(self, smtp: SMTP) -> None:
-        settings, host = self._settings, self._settings.smtp_host
-        how = settings.smtp_auth or settings.auth
+    async def _sign_in(self, smtp: SMTP, token: str) -> None:
+        settings, host, how = self._settings, self._settings.smtp_host, self._how
         if how == "none":
             return
         username = settings.smtp_username or settings.username
@@ -140,15 +167,17 @@ class Sender(hub.Sender):
                     raise hub.Misconfigured(f"a password is missing; set {self._key('smtp_password')}")
                 await smtp.login(username, password.get_secret_value(), timeout=ANSWER_SECONDS)
             else:
-                await self._bear(smtp, how, username)
+                await self._bear(smtp, username, token)
         except aiosmtplib.SMTPResponseException as error:
             said = _words(error.message)
             if 400 <= error.code < 500:
                 raise hub.Unavailable(f"{host} takes no login now: {said}", _retry_after(said)) from None
+            if token:
+                raise TokenRefused(
+                    f"{host} refused the permission to send; give it anew on the source's page"
+                ) from None
             raise hub.Rejected(
                 f"{host} refused the login; check {self._key('smtp_username')} and {self._key('smtp_password')}"
-                if how == "password"
-                else f"{host} refused the permission to send; give it anew on the source's page"
             ) from None
         except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError) as error:
             raise hub.Unavailable(f"{host} broke off while we logged in") from error
@@ -158,20 +187,17 @@ class Sender(hub.Sender):
                 f" {self._key('smtp_security')}"
             ) from error
 
-    async def _bear(self, smtp: SMTP, how: str, username: str) -> None:
+    async def _bear(self, smtp: SMTP, username: str, token: str) -> None:
         """RFC 7628, and what Google and Microsoft had before it. A refusal comes as a challenge, to be answered."""
-        if self._loan is None:
-            raise hub.Unavailable("signing in by OAuth takes a running hub, which keeps the permission")
-        token = await self._loan.access_token()
         host, port = self._settings.smtp_address
-        if how == "xoauth2":
-            said = f"user={username}\x01auth=Bearer {token}\x01\x01"
+        if self._how == "xoauth2":
+            proof, last = xoauth2(username, token), b""
         else:
-            said = f"n,a={username},\x01host={host}\x01port={port}\x01auth=Bearer {token}\x01\x01"
-        proof = base64.b64encode(said.encode())
-        answer = await smtp.execute_command(b"AUTH", how.upper().encode(), proof, timeout=ANSWER_SECONDS)
+            proof, last = oauthbearer(username, token, host, port), b"AQ=="
+        mechanism = self._how.upper().encode()
+        answer = await smtp.execute_command(b"AUTH", mechanism, base64.b64encode(proof), timeout=ANSWER_SECONDS)
         if answer.code == 334:
-            answer = await smtp.execute_command(b"" if how == "xoauth2" else b"AQ==", timeout=ANSWER_SECONDS)
+            answer = await smtp.execute_command(last, timeout=ANSWER_SECONDS)
         if answer.code != 235:
             raise aiosmtplib.SMTPAuthenticationError(answer.code, answer.message)
 

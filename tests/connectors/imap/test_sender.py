@@ -258,49 +258,73 @@ async def test_a_mailbox_that_is_away_is_said_to_be(unused_tcp_port: int) -> Non
 
 
 class Lent:
-    """What a hub would lend."""
+    """What a hub would lend: a token, and another where that one was refused."""
 
-    async def access_token(self) -> str:
-        return "token-1"
+    async def access_token(self, refused: str | None = None) -> str:
+        return "token-2" if refused == "token-1" else "token-1"
 
     async def rebind(self, place: str, sightings: Any) -> frozenset[str]:
         return frozenset()
 
 
+LENT = dataclasses.replace(setup("mail"), loan=Lent())
+
+
 @pytest.mark.parametrize("how", ["xoauth2", "oauthbearer"])
-async def test_a_permission_is_a_login(how: str) -> None:
+async def test_a_permission_is_a_login_and_a_void_token_is_renewed(how: str) -> None:
     heard: list[bytes] = []
-    async with bearing(heard) as port:
-        about = dataclasses.replace(setup("mail"), loan=Lent())
+    async with bearing(heard, good="token-2") as port:
+        await Sender(settings(port, smtp_auth=how), LENT).send(letter(BOB))
+    proofs = [base64.b64decode(line.split()[2]) for line in heard if line.startswith(f"AUTH {how.upper()} ".encode())]
+    assert [b"auth=Bearer token-1\x01" in proofs[0], b"auth=Bearer token-2\x01" in proofs[1]] == [True, True]
+    assert all(b"alice" in proof for proof in proofs)
+    assert heard[-1] == b"QUIT\r\n"
+
+
+async def test_a_permission_that_has_ended_is_said_to_have() -> None:
+    heard: list[bytes] = []
+    async with bearing(heard, good="") as port:
         with pytest.raises(hub.Rejected, match="give it anew on the source's page"):
-            await Sender(settings(port, smtp_auth=how), about).send(letter(BOB))
-    proof = base64.b64decode(heard[-2].split()[2])
-    assert heard[-2].startswith(f"AUTH {how.upper()} ".encode())
-    assert b"auth=Bearer token-1\x01" in proof
-    assert b"alice" in proof
+            await Sender(settings(port, smtp_auth="xoauth2"), LENT).send(letter(BOB))
+
+
+async def test_a_permission_files_the_copy_too(dovecot: Dovecot) -> None:
+    dovecot.tokens["token-2"] = "alice"
+    about = settings(1, port=dovecot.imap_port, auth="oauthbearer", password=None, save_sent="yes")
+    await Filing(about, "mail", Lent()).file(RAW)
+    assert mails_in(dovecot, "alice", 1, "Sent") == [RAW]
 
 
 @asynccontextmanager
-async def bearing(heard: list[bytes]) -> AsyncIterator[int]:
-    """A server that refuses every token as RFC 7628, 3.2.2 says: with a challenge first."""
-
-    over = asyncio.Event()
+async def bearing(heard: list[bytes], good: str) -> AsyncIterator[int]:
+    """A server that takes one token and refuses others as RFC 7628, 3.2.2 says: with a challenge first."""
+    over: list[asyncio.Event] = []
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        over.append(ended := asyncio.Event())
         writer.write(b"220 hello\r\n")
         while line := await reader.readline():
             heard.append(line)
-            if line.startswith(b"EHLO"):
-                writer.write(b"250-hello\r\n250 AUTH XOAUTH2 OAUTHBEARER\r\n")
-            elif line.startswith(b"AUTH"):
-                writer.write(b"334 eyJzdGF0dXMiOiI0MDEifQ==\r\n")
-            else:
-                writer.write(b"535 5.7.8 Bad token\r\n")
+            writer.write(answer(line))
+            if line == b"DATA\r\n":
+                await reader.readuntil(b"\r\n.\r\n")
+                writer.write(b"250 OK\r\n")
         writer.close()
-        over.set()
+        ended.set()
+
+    def answer(line: bytes) -> bytes:
+        if line.startswith(b"EHLO"):
+            return b"250-hello\r\n250 AUTH XOAUTH2 OAUTHBEARER\r\n"
+        if line.startswith(b"AUTH"):
+            taken = good and f"Bearer {good}\x01".encode() in base64.b64decode(line.split()[2])
+            return b"235 welcome\r\n" if taken else b"334 eyJzdGF0dXMiOiI0MDEifQ==\r\n"
+        if line in (b"\r\n", b"AQ==\r\n"):
+            return b"535 5.7.8 Bad token\r\n"
+        return b"354 go on\r\n" if line == b"DATA\r\n" else b"250 OK\r\n"
 
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
         async with asyncio.timeout(10):
-            await over.wait()
+            for ended in over:
+                await ended.wait()

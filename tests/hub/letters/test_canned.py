@@ -164,7 +164,8 @@ async def test_a_letter_that_was_sent_teaches(firm: Firm) -> None:
     store = firm.service.store
     answer = Canned(id=11, title="Invoice", body="Dear {{contact.name}}, here it is. {{agent.name}}", updated_at=NOW)
     other = Canned(id=12, title="Ben's own", body="x", owner="ben", updated_at=NOW)
-    await store.write(lambda conn: (canned.add(conn, answer), canned.add(conn, other)))
+    for one in (answer, other):
+        await store.write(lambda conn, one=one: canned.add(conn, one))  # type: ignore[misc]
     first = await firm.came("1@x.example", subject="Invoice", text="Please send a copy of the invoice")
     async with firm.post() as post:
         assert await post.suggestions(ADA, first) == []

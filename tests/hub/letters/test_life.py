@@ -370,7 +370,7 @@ async def test_a_slow_letter_is_not_cut_off_by_what_becomes_of_another(firm: Fir
         await slow.wait()
         return await take(*about)
 
-    mail_sink.handle_DATA = wait  # type: ignore[method-assign]
+    mail_sink.handle_DATA = wait  # type: ignore[method-assign, assignment]
     pace = LettersPace(look=0.02, grace=0.1, backoff=QUICK.backoff, again=QUICK.again)
     async with firm.post(pace=pace) as post:
         first = await post.write(ADA, conversation, said("Slow"))
