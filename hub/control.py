@@ -50,7 +50,6 @@ def operations() -> dict[str, Operation]:
     from hub import bulk, loans, quarantine, staff
     from hub.crm import imports
     from hub.grants import report
-    from hub.privacy import preview
     from hub.sources import states
 
     return {
@@ -58,7 +57,6 @@ def operations() -> dict[str, Operation]:
         "grants.examine": report.examine_operation,
         "grants.lend": loans.lend_operation,
         "ingest": bulk.ingest,
-        "mail.token": preview.token_operation,
         "quarantine.list": quarantine.list_operation,
         "quarantine.replay": quarantine.replay_operation,
         "quarantine.show": quarantine.show_operation,

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hub.contracts import Connector, Loan, Misconfigured
-from hub.control import perform
+from hub.contracts import Connector, Misconfigured
 from hub.formats import handles, mail
+from hub.loans import Borrowing
 from hub.service import mail_rules
 from hub.sources import canary
 from hub.understanding import Guide, Opened, understand
-from hub.vocabulary import Arrival, Level, RawMail, Sighting, Unreadable
+from hub.vocabulary import Arrival, Level, RawMail, Unreadable
 
 if TYPE_CHECKING:
     from hub.config import Config
-    from hub.control import Progress
-    from hub.service import Service
 
 EXAMPLES = 5
 """Of each reason so many mails are remembered."""
@@ -106,29 +104,6 @@ class Preview:
             mails.examples.append(example)
 
 
-class Borrowed:
-    """Lends a connector what it needs for reading: the access token of a source that was connected by OAuth, from the
-    running hub where one runs. It remembers nothing."""
-
-    def __init__(self, config: Config, source: str) -> None:
-        self._config = config
-        self._source = source
-
-    async def access_token(self, refused: str | None = None) -> str:
-        """As `Loan.access_token`; raises `Failure` besides, with what the running hub says."""
-        answer = await perform(self._config, "mail.token", {"source": self._source, "refused": refused})
-        return str(answer["token"])
-
-    async def rebind(self, place: str, sightings: Sequence[Sighting]) -> frozenset[str]:
-        """Nothing is known here."""
-        return frozenset(sighting.provider_id for sighting in sightings)
-
-
-async def token_operation(service: Service, args: Mapping[str, Any], progress: Progress) -> dict[str, str]:
-    """`mail.token`: `source` and the `refused` token → a `token` (`hub.control`)."""
-    return {"token": await service.grants.access_token(args["source"], args.get("refused"))}
-
-
 async def preview(config: Config, source: str, days: int, tell: Callable[[int, int | None], None]) -> Preview:
     """What the rules of *config* would keep of the mails of the last *days* in the mailbox *source*, over a connection
     of its own. *tell* hears how many of how many are read. Raises `Misconfigured` where it is no mailbox, and what its
@@ -173,8 +148,7 @@ def _connector(config: Config, source: str, days: int) -> Connector:
         for model, settings in known.typed.items()
     }
     shorter = replace(known, typed=MappingProxyType(typed))
-    lender: Loan = Borrowed(config, source)
-    plugins = replace(config, sources={source: shorter}).plugins(source, lambda _: lender)
+    plugins = replace(config, sources={source: shorter}).plugins(source, Borrowing(config).lend)
     if plugins.connector is None:
         raise Misconfigured(f"{source} is no mailbox: there is nothing in it that could be read before it comes")
     return plugins.connector
