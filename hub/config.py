@@ -317,6 +317,7 @@ class _Reader:
         self.problems: list[Problem] = []
         self.secrets: set[str] = set()
         self.region = ""
+        self.providers: dict[str, registry.Provider] = {}
 
     def config(self) -> Config:
         """Both passes. Raises `ConfigError`."""
@@ -430,7 +431,7 @@ class _Reader:
             cure = f'Did you mean "{guess}"?' if guess else f"Add [teams.{frame.team}]."
             self.wrong(f"{path}.team", f'there is no team "{frame.team}". {cure}', source=name)
         try:
-            offers = registry.provider(frame.provider)
+            offers = self.provider(frame.provider)
         except registry.UnknownPlugin as error:
             self.wrong(f"{path}.provider", str(error), source=name)
             return None
@@ -458,6 +459,12 @@ class _Reader:
             offers=offers,
             typed=MappingProxyType(typed),
         )
+
+    def provider(self, name: str) -> registry.Provider:
+        """The plug-ins of provider *name*, looked up once for a thousand sources. Raises as `registry.provider`."""
+        if name not in self.providers:
+            self.providers[name] = registry.provider(name)
+        return self.providers[name]
 
     def oauth(self) -> dict[str, App]:
         """The apps at OAuth providers."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from aiohttp import web
@@ -38,8 +38,7 @@ TONES = {"late": 0, "waiting": 1}
 HABITS: web.AppKey[Habits] = web.AppKey("habits")
 
 
-@dataclass(frozen=True, slots=True)
-class Hour:
+class Hour(NamedTuple):
     """One hour of the last day: how much came in, and by how many messages we were behind at most (`None` where
     nobody measured)."""
 
