@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-from playwright.async_api import Page, expect
+import pytest
+from playwright.async_api import Browser, Page, expect
 
 from tests.hub.web.office import Office
+from tests.servers.chromium import Complaints
 from tests.story.pages import Desk, Inbox
-from tests.story.test_looks import faults
+from tests.story.test_looks import faults, overflow
 
 
 async def inbox_of(desk: Desk, path: str = "/inbox") -> Inbox:
@@ -221,3 +223,104 @@ async def test_canned_answers_and_signatures_are_kept_in_settings(office: Office
     await page.keyboard.press("r")
     await expect(page.locator(".signature")).to_contain_text("Lumen, Berlin")
     assert await faults(page) == []
+
+
+async def test_conversations_are_merged_split_and_linked(office: Office, ada: Desk) -> None:
+    inbox, page = await inbox_of(ada), ada.tab
+    press = page.keyboard.press
+    await inbox.open("李娜")
+    await press("l")
+    await expect(inbox.chooser).to_contain_text("200 pendant lamps, Shenzhen Bay")
+    await press("Enter")
+    await expect(page.locator(".facts-line")).to_contain_text("200 pendant lamps, Shenzhen Bay")
+    await press("z")
+    await expect(page.locator(".facts-line")).not_to_contain_text("Shenzhen Bay")
+
+    messages = page.locator(".said > .item")
+    await expect(messages).to_have_count(6)
+    await messages.last.hover()
+    await messages.last.get_by_role("button", name="Split off from here").click()
+    await expect(messages).to_have_count(1)
+    await press("z")
+    await expect(messages).to_have_count(6)
+
+    await inbox.open("Sofia Rossi")
+    await press("m")
+    await inbox.chooser.get_by_role("combobox").fill("Martha")
+    await inbox.chooser.get_by_role("option").filter(has_text="Haus am Kanal").click()
+    await expect(inbox.title).to_contain_text("Haus am Kanal")
+    await expect(inbox.rows).to_have_count(8)
+    await expect(inbox.said.filter(has_text="Buongiorno")).to_have_count(1)
+    await press("z")
+    await expect(inbox.title).to_have_text("Visita in showroom")
+    await expect(inbox.rows).to_have_count(9)
+
+
+async def test_files_go_with_a_letter_that_is_sent_later(office: Office, ada: Desk) -> None:
+    inbox, page = await inbox_of(ada), ada.tab
+    await inbox.open("Sofia Rossi")
+    await page.keyboard.press("r")
+    await page.keyboard.type("The plan is attached.")
+    plan = {"name": "piano 1.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 " + bytes(3000)}
+    await page.locator("input[type=file]").set_input_files([plan])
+    await expect(page.locator(".file:not(.going)")).to_contain_text("piano 1.pdf")
+    await expect(inbox.saved).to_have_text("Draft saved")
+    await page.reload()
+    await expect(page.locator(".file")).to_contain_text("piano 1.pdf")
+    await page.get_by_title("Send later").click()
+    await page.get_by_role("button", name="Choose when").click()
+    await inbox.chooser.get_by_role("option", name="In a week").click()
+    await expect(inbox.toast).to_contain_text("Will be sent:")
+    letter = page.locator(".said .letter")
+    await expect(letter).to_contain_text("unless they write first")
+    await letter.get_by_role("button", name="Cancel").click()
+    await expect(letter).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+async def test_every_state_is_clean(
+    browser: Browser, office: Office, complaints: Complaints, scheme: str, phone: bool
+) -> None:
+    async with Desk.open(browser, office, complaints, phone=phone, color_scheme=scheme) as desk:
+        page = await desk.log_in("ada")
+        await page.goto("/inbox")
+        inbox, wrong, wide = Inbox(page), [], []
+        await page.get_by_role("checkbox").nth(1).check(force=True)
+        wrong += await faults(page)
+        await page.get_by_role("button", name="Select none").click()
+        await page.get_by_title("Filter and sort").click()
+        wrong += await faults(page)
+        wide.append(await overflow(page))
+        await page.keyboard.press("Escape")
+        await inbox.open("Martha Vogel")
+        await page.get_by_role("button", name="Note").first.click()
+        await inbox.note.press_sequentially("Is this right, @be")
+        await expect(page.get_by_role("option", name="Ben Okafor")).to_be_visible()
+        wrong += await faults(page)
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Control+Enter")
+        await expect(page.locator(".said .internal")).to_be_visible()
+        await page.locator("[data-begin=reply]").click()
+        await page.get_by_role("button", name="Cc, Bcc").click()
+        await page.get_by_role("combobox", name="Cc", exact=True).fill("nobody at all")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".warnings")).to_contain_text("is no mail address")
+        wrong += await faults(page)
+        wide.append(await overflow(page))
+        await page.get_by_role("button", name="Remove nobody at all").click()
+        await inbox.field.fill("Tomorrow.")
+        await page.keyboard.press("Control+Enter")
+        await expect(page.locator(".said .letter")).to_be_visible()
+        await page.locator(".talk").get_by_role("button", name="Snooze").click()
+        await expect(inbox.chooser).to_be_visible()
+        wrong += await faults(page)
+        await page.keyboard.press("Escape")
+        await page.goto("/inbox/new")
+        await page.get_by_role("textbox", name="Subject").fill("An offer")
+        wrong += await faults(page)
+        wide.append(await overflow(page))
+        await page.goto("/inbox?box=mentioned")
+        wrong += await faults(page)
+        assert wrong == []
+        assert "".join(wide) == ""

@@ -211,10 +211,10 @@ class Composer {
     const said = [];
     for (const each of Object.values(this.people).flatMap((one) => one.refused.map((person) => ({ ...person, one })))) {
       said.push(
-        make("li", {}, icon("warn"), make("span", {}, make("strong", {}, each.address), " ", each.why.said || say("refusesMail", { why: each.why.diagnostic || each.why.reason })), make("button", { type: "button", class: "button narrow", onclick: () => each.one.lift(each.address).catch((error) => toast(error.message)) }, words.lift)),
+        make("p", {}, icon("warn"), make("span", {}, make("strong", {}, each.address), " ", each.why.said || say("refusesMail", { why: each.why.diagnostic || each.why.reason })), make("button", { type: "button", class: "button narrow", onclick: () => each.one.lift(each.address).catch((error) => toast(error.message)) }, words.lift)),
       );
     }
-    for (const each of Object.values(this.people).flatMap((one) => one.wrong)) said.push(make("li", {}, icon("warn"), make("span", {}, say("noAddress", { text: each.address }))));
+    for (const each of Object.values(this.people).flatMap((one) => one.wrong)) said.push(make("p", {}, icon("warn"), make("span", {}, say("noAddress", { text: each.address }))));
     this.warnings.replaceChildren(...said);
     this.warnings.hidden = !said.length;
   }

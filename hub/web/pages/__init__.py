@@ -6,7 +6,20 @@ from aiohttp import web
 
 from hub.sources.habits import Habits
 from hub.web.keys import ERROR_PAGE, SERVICE
-from hub.web.pages import calls, canned, connect, contacts, inbox, interactions, login, now, pops, search, settings, sources
+from hub.web.pages import (
+    calls,
+    canned,
+    connect,
+    contacts,
+    inbox,
+    interactions,
+    login,
+    now,
+    pops,
+    search,
+    settings,
+    sources,
+)
 from hub.web.pages.frame import FRAME, Frame
 
 
