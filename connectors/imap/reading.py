@@ -13,7 +13,7 @@ from array import array
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
@@ -56,6 +56,9 @@ MOVED = timedelta(days=1)
 """What appears while we listen and is older than this has been moved here from another folder, and alerts nobody."""
 
 
+COMING = 1000
+"""So many mails are remembered whose age may be asked for."""
+
 NEVER = float("-inf")
 
 Broke = dict[tuple[str, int, int], int]
@@ -72,7 +75,7 @@ class Known:
 
     measured: float = NEVER
     next_uid: dict[str, int] = field(default_factory=dict)
-    coming: deque[tuple[str, int, datetime]] = field(default_factory=deque)
+    coming: deque[tuple[str, int, datetime]] = field(default_factory=lambda: deque(maxlen=COMING))
 
 
 @dataclass(slots=True)
@@ -150,8 +153,10 @@ class Reading:
             async with aclosing(self._old(old)) as arrivals:
                 async for arrival in arrivals:
                     yield arrival
-        elif not self._is_news(await self._mailbox.examine(self._names[0])):
-            await self._mailbox.wait(self._pause())
+        else:
+            await self._mailbox.examine(self._names[0])
+            if not self._is_news_here():
+                await self._mailbox.wait(self._pause())
 
     def _arrival(self, items: Sequence[hub.Item] = (), *, live: bool = False) -> hub.Arrival:
         return hub.Arrival(tuple(items), str(self._progress), live, self._progress.backfill(self._names))
@@ -205,7 +210,7 @@ class Reading:
         else:
             numbers = await mailbox.status(told) if told else []
         found = {folder.name for folder in numbers if self._is_news(folder)}
-        if mailbox.folder is not None and (mailbox.has_news or self._is_news(mailbox.folder)):
+        if mailbox.folder is not None and (mailbox.has_news or self._is_news_here()):
             found.add(here)
         return [name for name in (*self._names[1:], *self._names[:1]) if name in found]
 
@@ -223,6 +228,11 @@ class Reading:
         if folder.messages < place.messages:
             self._memory[name].suspicious = True
         return not self._mailbox.qresync and self._comparison_due(name)
+
+    def _is_news_here(self) -> bool:
+        """Whether there is something to do in the open folder, as far as is known."""
+        folder = self._mailbox.folder
+        return folder is not None and self._is_news(replace(folder, messages=self._mailbox.exists))
 
     def _flags_due(self, name: str) -> bool:
         if name != self._names[0] or self._left(name):

@@ -59,7 +59,7 @@ def _mbsync(port: int, folder: Path) -> float:
         "Channel c\nFar :far:\nNear :near:\nPatterns INBOX\nCreate Near\nSync Pull\nSyncState *\n"
     )
     began = time.perf_counter()
-    subprocess.run(["mbsync", "-q", "-c", str(config), "c"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["mbsync", "-q", "-c", str(config), "c"], check=True, capture_output=True)
     seconds = time.perf_counter() - began
     copied = sum(len(files) for path, _, files in os.walk(folder / "mail") if path.endswith(("/cur", "/new")))
     if copied < MAILS:
