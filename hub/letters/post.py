@@ -23,13 +23,13 @@ from hub.ingest import Ingest
 from hub.letters import canned as answers
 from hub.letters import compose, drafts, letters, placeholders, signatures, suggest
 from hub.letters.answering import Answered, NotOpen, answered_by, latest_inbound
-from hub.letters.canned import Canned
 from hub.letters.compose import Content, File, People, Person
 from hub.letters.couriers import Couriers, LettersPace
 from hub.letters.identities import Identity, identities
 from hub.letters.letters import LetterView
 from hub.letters.states import Reached, State
 from hub.letters.token import Tokens
+from hub.letters.wanted import Answer, CannotSend, Suggested, Wanted, writer
 from hub.live import Live, LiveEvent
 from hub.privacy.never_log import NeverLog
 from hub.privacy.visibility import Actor
@@ -40,70 +40,6 @@ from hub.store.schema import letters as rows
 MOST_RECIPIENTS = 100
 MOST_BYTES = 25_000_000
 """Of all files of a letter together: what most servers take, with the third that their encoding adds."""
-
-
-class CannotSend(Exception):
-    """A letter is not taken: *kind* is a stable word for programs, the text one sentence for people, *more* what is in
-    the way (`recipients`: handle → reason, `latest`: an interaction, `gaps`)."""
-
-    def __init__(self, kind: str, text: str, **more: Any) -> None:
-        super().__init__(text)
-        self.kind = kind
-        self.more = more
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A letter as somebody wants it. *source* and *sender* (a handle) are "" for the preferred identity; without *to*
-    an answer goes to whoever wrote; without *subject* it has that of what it answers. *send_at* (UTC) is for later,
-    with *unless_answered* cancelled where the other side writes first. *reply_to* and *if_latest* are interactions: the
-    mail that is answered (None: the latest that came in), and the one that must still be the latest. *then* is what
-    becomes of the conversation: `closed`, `snoozed` (*until*, UTC) or "". With *force* it goes to addresses that are
-    marked, over gaps and over a newer mail."""
-
-    source: str = ""
-    sender: str = ""
-    to: tuple[Person, ...] = ()
-    cc: tuple[Person, ...] = ()
-    bcc: tuple[Person, ...] = ()
-    subject: str | None = None
-    text: str = ""
-    uploads: tuple[int, ...] = ()
-    canned: int | None = None
-    send_at: datetime | None = None
-    unless_answered: bool = False
-    then: str = ""
-    until: datetime | None = None
-    reply_to: int | None = None
-    if_latest: int | None = None
-    quote: bool = True
-    force: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What an answer begins with: who may send it, to whom it goes (*reply*, *reply_all*), and the *quoted* text that
-    will stand below it. *interaction* is the mail that is answered; in a conversation without one it is None, and
-    nobody can send an answer."""
-
-    identities: tuple[Identity, ...]
-    interaction: int | None
-    reply: People
-    reply_all: People
-    subject: str
-    quoted: str
-    signature: str
-
-
-@dataclass(frozen=True, slots=True)
-class Suggested:
-    """A canned answer that fits, filled in. *uses* and *words* say why."""
-
-    canned: Canned
-    text: str
-    score: float
-    uses: int
-    words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,11 +345,6 @@ class Post:
     def _ours(self) -> frozenset[str]:
         everything = {handle for agent in self._config.agents.values() for handle in agent.handles}
         return frozenset(everything.union(*(source.ours for source in self._config.sources.values())))
-
-
-def writer(actor: Actor) -> str:
-    """Under whom drafts, files and signatures are kept: the agent, or a login that is none's by its record."""
-    return actor.agent or actor.record
 
 
 def among_undeliverable(conn: Connection, handles: Sequence[str]) -> dict[str, str]:
