@@ -104,7 +104,8 @@ async def all_sources(request: web.Request) -> web.Response:
     wanted = request.query.get("q", "").strip().lower()
 
     def work(conn: Connection) -> tuple[list[Source], list[Held]]:
-        return listed(conn, config, speaks, week), quarantined(conn, limit=HELD) if who.may(Scope.ADMIN) else []
+        held = quarantined(conn, limit=HELD) if who.may(Scope.ADMIN) else []
+        return listed(conn, config, speaks, week, days=True), held
 
     every, kept = await frame.read(request, work)
     tones = [source.tone for source in every]
@@ -124,9 +125,11 @@ async def all_sources(request: web.Request) -> web.Response:
     return await frame.page(request, "sources/sources.html", "sources", reader=speaks, **context)
 
 
-def listed(conn: Connection, config: Config, speaks: Reader, week: Week | None = None) -> list[Source]:
+def listed(
+    conn: Connection, config: Config, speaks: Reader, week: Week | None = None, *, days: bool = False
+) -> list[Source]:
     """Every source of the config, with what the store knows of it; those that need somebody first. *week* tells which
-    are unusually quiet."""
+    are unusually quiet; without *days* their last day is left out."""
     rows = {row.name: row for row in conn.execute(sa.select(sources))}
     refused = {
         row.source: row
@@ -141,8 +144,8 @@ def listed(conn: Connection, config: Config, speaks: Reader, week: Week | None =
     waiting = sa.select(quarantine.c.source, sa.func.count()).where(quarantine.c.state == "open")
     counted = conn.execute(waiting.group_by(quarantine.c.source))
     kept = {str(row[0]): int(row[1]) for row in counted}
-    hours = _by_hour(conn, speaks.now)
-    lags = last_day(conn, speaks.now - timedelta(hours=HOURS + 1))
+    hours = _by_hour(conn, speaks.now) if days else {}
+    lags = last_day(conn, speaks.now - timedelta(hours=HOURS + 1)) if days else {}
     flying = flights(conn)
     broken = {problem.source: problem for problem in config.problems if problem.source}
     found = []
@@ -175,7 +178,7 @@ def listed(conn: Connection, config: Config, speaks: Reader, week: Week | None =
                 refused=int(refused[name].total) if name in refused else 0,
                 refused_why=refused[name].reason if name in refused else "",
                 held=kept.get(name, 0),
-                day=_day(hours.get(name, {}), lags.get(name, ()), speaks.now),
+                day=_day(hours.get(name, {}), lags.get(name, ()), speaks.now) if days else (),
                 url=config.webhook_url(name) if source and source.offers.webhook else "",
                 retry=problem is None and known.state in (*RED, State.WAITING.value),
                 permission=permission,
@@ -237,7 +240,8 @@ async def last_day_of(request: web.Request) -> web.Response:
     """The dialog with the last day of one source, hour by hour."""
     frame.known(request)
     speaks, config, name = frame.reader(request), request.app[SERVICE].config, request.match_info["name"]
-    found = await frame.read(request, lambda conn: [each for each in listed(conn, config, speaks) if each.name == name])
+    every = await frame.read(request, lambda conn: listed(conn, config, speaks, days=True))
+    found = [each for each in every if each.name == name]
     if not found:
         raise web.HTTPNotFound
     start = speaks.now - timedelta(hours=HOURS)
