@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub import audit
+from hub.letters.letters import forget
 from hub.live import LiveEvent
 from hub.privacy.visibility import Actor
 from hub.store import Store
@@ -35,8 +36,8 @@ _OF_CONVERSATION = (conversation_refs, conversation_reads)
 
 def delete(conn: Connection, store: Store, actor: Actor, interaction_id: int, now: datetime) -> list[LiveEvent]:
     """Delete the interaction in the caller's transaction. Answers what to tell the screens, nothing where there is no
-    such interaction. Who may do so is the caller's to ask. The
-    files of large blobs go when the hub starts the next time."""
+    such interaction. Who may do so is the caller's to ask. The files of large blobs go when the hub starts the next
+    time."""
     row = conn.execute(
         sa.select(interactions.c.key, interactions.c.conversation_id).where(interactions.c.id == interaction_id)
     ).one_or_none()
@@ -44,6 +45,7 @@ def delete(conn: Connection, store: Store, actor: Actor, interaction_id: int, no
         return []
     conn.execute(tombstones.insert().values(key=row.key, actor=actor.record, at=now))
     _release(conn, store, row.key)
+    forget(conn, store.blobs, row.key)
     conn.execute(
         note_mentions.delete().where(
             note_mentions.c.note_id.in_(sa.select(notes.c.id).where(notes.c.interaction_id == interaction_id))

@@ -69,7 +69,7 @@ class Service:
             live = await stack.enter_async_context(RedisLive(config.redis) if config.redis else Live())
             ours = ours_of(config)
             never = NeverLog(config.privacy.never_log)
-            mailroom = await stack.enter_async_context(Mailroom(Guide(mail_rules(config), config.region)))
+            mailroom = await stack.enter_async_context(Mailroom(Guide(mail_rules(config), config.region, tokens)))
             unrecorded = Unrecorded(live, ours, store.ids)
             metrics = Metrics()
             crms, assignment = tuple(config.crm), assignment_of(config, ours)

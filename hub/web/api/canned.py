@@ -18,7 +18,7 @@ from hub.letters.placeholders import NAMES
 from hub.letters.post import NotOpen, writer
 from hub.privacy.visibility import Scope
 from hub.web.access import Visitor
-from hub.web.api.endpoint import Endpoints, Shape, answer, missing, record_id
+from hub.web.api.endpoint import Endpoints, Id, Shape, answer, missing, record_id
 from hub.web.keys import SERVICE
 from hub.web.problems import FieldError, Problem
 
@@ -78,9 +78,7 @@ class CannedQuery(Shape):
     """Which answers."""
 
     q: str = Field("", max_length=200, description="Every word, in title, shortcut or body")
-    conversation: Annotated[str, StringConstraints(pattern=r"^\d{1,18}$")] | None = Field(
-        None, description="Fill the gaps for this conversation"
-    )
+    conversation: Id | None = Field(None, description="Fill the gaps for this conversation")
 
 
 class SuggestionOut(BaseModel):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from aiohttp import web
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 from sqlalchemy import Connection
 
 from hub import timeline
@@ -26,9 +26,11 @@ from hub.web.access import Visitor
 from hub.web.api.contacts import directory_of
 from hub.web.api.endpoint import (
     Endpoints,
+    Id,
     Moment,
     Shape,
     answer,
+    commas,
     if_match,
     missing,
     page_path,
@@ -50,17 +52,6 @@ NAMED = 50
 """So many contacts of a name are looked for in a search among conversations."""
 
 
-def _commas(value: object) -> object:
-    return [part for part in value.split(",") if part] if isinstance(value, str) else value
-
-
-def _of_ours(text: str) -> str:
-    if int(text) >= 1 << 63:
-        raise ValueError("this is no id")
-    return text
-
-
-Id = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$"), AfterValidator(_of_ours)]
 Name = Annotated[str, StringConstraints(max_length=200)]
 
 
@@ -231,11 +222,11 @@ class TeamsOut(BaseModel):
 class ListQuery(Shape):
     """Which conversations."""
 
-    state: Annotated[tuple[State, ...], BeforeValidator(_commas)] = Field((State.OPEN,), description="By commas")
+    state: Annotated[tuple[State, ...], BeforeValidator(commas)] = Field((State.OPEN,), description="By commas")
     box: Box = Box.ALL
     team: Name = ""
     channel: Literal["", "mail", "calls", "chat", "meetings"] = ""
-    only: Annotated[tuple[Literal["waiting", "unknown"], ...], BeforeValidator(_commas)] = Field(
+    only: Annotated[tuple[Literal["waiting", "unknown"], ...], BeforeValidator(commas)] = Field(
         (), description="waiting: for our answer; unknown: with people whom nobody knows. By commas"
     )
     q: str = Field("", max_length=200, description="Full text, and names of contacts")

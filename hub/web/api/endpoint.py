@@ -17,7 +17,15 @@ from typing import Annotated, Any, get_type_hints
 
 import orjson
 from aiohttp import web
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+)
 
 from hub.privacy.visibility import Scope
 from hub.store.schema import micros, moment
@@ -44,6 +52,21 @@ def _utc(value: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_plus), AfterValidator(_utc)]
 """An ISO 8601 time with its offset; UTC once it is in."""
+
+
+def _of_ours(text: str) -> str:
+    if int(text) >= 1 << 63:
+        raise ValueError("this is no id")
+    return text
+
+
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$"), AfterValidator(_of_ours)]
+"""The id of a record, as text: JavaScript's numbers would round it."""
+
+
+def commas(value: object) -> object:
+    """The words of a query's value that are told apart by commas."""
+    return [part for part in value.split(",") if part] if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True)

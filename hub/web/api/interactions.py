@@ -37,9 +37,11 @@ from hub.web.access import Visitor
 from hub.web.api.contacts import directory_of
 from hub.web.api.endpoint import (
     Endpoints,
+    Id,
     Moment,
     Shape,
     answer,
+    commas,
     missing,
     page_path,
     read_place,
@@ -50,10 +52,6 @@ from hub.web.keys import SERVICE
 from hub.web.problems import FieldError, Problem
 
 endpoints = Endpoints()
-
-
-def _commas(value: object) -> object:
-    return [part for part in value.split(",") if part] if isinstance(value, str) else value
 
 
 # --- what goes out --------------------------------------------------------------------------------------------------
@@ -114,8 +112,8 @@ class Recorded(BaseModel):
 class TimelineQuery(Shape):
     """Which items."""
 
-    kind: Annotated[tuple[Kind, ...], BeforeValidator(_commas)] = Field((), description="One or more, by commas")
-    channel: Annotated[tuple[Channel, ...], BeforeValidator(_commas)] = Field((), description="One or more, by commas")
+    kind: Annotated[tuple[Kind, ...], BeforeValidator(commas)] = Field((), description="One or more, by commas")
+    channel: Annotated[tuple[Channel, ...], BeforeValidator(commas)] = Field((), description="One or more, by commas")
     q: str = Field("", max_length=200, description="Full text: every word, phrases in quotes")
     after: Moment | None = None
     before: Moment | None = None
@@ -185,7 +183,7 @@ class NewInteraction(RootModel[Annotated[NewMessage | NewCall, Field(discriminat
 class Confirmation(Shape):
     """Who a participant was."""
 
-    contact: Annotated[str, StringConstraints(pattern=r"^\d{1,18}$")]
+    contact: Id
     handle: Ident
 
 

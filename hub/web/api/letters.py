@@ -24,7 +24,7 @@ from hub.letters.states import Reached, State
 from hub.privacy.visibility import Actor, Authority, Scope
 from hub.store.schema import interactions, merged_conversations, undeliverable
 from hub.web.access import Visitor
-from hub.web.api.endpoint import Endpoints, Moment, Shape, answer, missing, record_id
+from hub.web.api.endpoint import Endpoints, Id, Moment, Shape, answer, commas, missing, record_id
 from hub.web.keys import SERVICE
 from hub.web.problems import FieldError, Problem
 
@@ -43,12 +43,7 @@ _STATUS = {
 _THEN = {"": "", "close": "closed", "snooze": "snoozed"}
 
 
-def _commas(value: object) -> object:
-    return [part for part in value.split(",") if part] if isinstance(value, str) else value
-
-
 Address = Annotated[str, StringConstraints(min_length=3, max_length=500)]
-Id = Annotated[str, StringConstraints(pattern=r"^\d{1,18}$")]
 Text = Annotated[str, StringConstraints(max_length=500_000)]
 Line = Annotated[str, StringConstraints(max_length=2000)]
 
@@ -200,7 +195,7 @@ class DraftIn(Shape):
 class LettersQuery(Shape):
     """Which letters."""
 
-    state: Annotated[tuple[State, ...], BeforeValidator(_commas)] = Field(
+    state: Annotated[tuple[State, ...], BeforeValidator(commas)] = Field(
         (State.FAILED, State.PERHAPS, State.SCHEDULED), description="One or more, by commas"
     )
     mine: bool = Field(False, description="Only those that she wrote")

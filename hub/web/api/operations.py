@@ -188,6 +188,7 @@ async def retry_source(request: web.Request, visitor: Visitor) -> web.Response:
     if supervisor is None or not supervisor.retry(name):
         raise missing("There is no such source to try.")
     service = request.app[SERVICE]
+    service.letters.resume(name)
     entry, now = service.store.ids(), datetime.now(UTC)
     await service.store.write(
         lambda conn: audit.note(conn, entry, visitor.actor, "source.retry", f"source/{name}", now)

@@ -257,6 +257,7 @@ async def retry(request: web.Request) -> web.Response:
     if supervisor is None or not supervisor.retry(name):
         raise web.HTTPNotFound
     service = request.app[SERVICE]
+    service.letters.resume(name)
     entry, now = service.store.ids(), datetime.now(UTC)
     await service.store.write(lambda conn: audit.note(conn, entry, who, "source.retry", f"source/{name}", now))
     response = await all_sources(request)
