@@ -28,6 +28,9 @@ MAILS_IN_MEMORY = 4
 MOST_PASSED = 50
 """So many servers a mail may have been through (RFC 5321, 6.3, wants a limit and names 100)."""
 
+SMALL = 1_000_000
+"""Bytes up to which a mail is looked through while the other connections wait."""
+
 GRACE_SECONDS = 10
 """How long a mail that is on its way in may hold up the end."""
 
@@ -77,10 +80,11 @@ class Door(hub.Door):
         async def take(sender: str, recipients: Sequence[str], raw: bytes) -> str:
             if passed(raw) > MOST_PASSED:
                 return LOOP
-            if not any(map(self._entrances.find, recipients)):
-                return await self._take(record, [with_envelope(raw, sender, recipients)])
             try:
-                mails = await asyncio.to_thread(self._mails, sender, recipients, raw)
+                if len(raw) < SMALL and not any(map(self._entrances.find, recipients)):
+                    mails = self._mails(sender, recipients, raw)
+                else:
+                    mails = await asyncio.to_thread(self._mails, sender, recipients, raw)
             except NothingForwarded:
                 return NOTHING_FORWARDED
             return await self._take(record, mails)
@@ -129,6 +133,8 @@ class Door(hub.Door):
         """The mails that one mail is: as it stands for everybody but the forward addresses, and for each of these the
         one it passes on. Raises `NothingForwarded`."""
         found = {recipient: self._entrances.find(recipient) for recipient in recipients}
+        if not any(found.values()):
+            return [with_envelope(raw, sender, recipients)]
         raw = without_recipients(raw, self._entrances.looks_like)
         forwards = [entrance for entrance in found.values() if entrance and entrance.purpose is Purpose.FORWARD]
         mails = [self._passed_on(sender, raw, entrance) for entrance in forwards]

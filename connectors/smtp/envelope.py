@@ -13,6 +13,7 @@ _RECIPIENTS = re.compile(
 )
 _WHOLE_RECIPIENTS = re.compile(rb"^(?:to|cc|bcc)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z)", re.IGNORECASE | re.MULTILINE)
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_NEAR_THE_TOP = 262_144
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 
@@ -55,8 +56,9 @@ def end_of_headers(raw: bytes) -> int:
 
 
 def passed(raw: bytes) -> int:
-    """How many servers the mail says it has been through (RFC 5321, 4.4)."""
-    return len(_RECEIVED.findall(raw, 0, end_of_headers(raw)))
+    """How many servers the mail says it has been through (RFC 5321, 4.4): each writes its line at the very top."""
+    end = _END_OF_HEADERS.search(raw, 0, _NEAR_THE_TOP)
+    return len(_RECEIVED.findall(raw, 0, end.start() if end else _NEAR_THE_TOP))
 
 
 def written(address: headers.Address) -> bytes:
