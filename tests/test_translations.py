@@ -15,7 +15,7 @@ from hub.web.i18n import TAGS
 
 WEB = Path(__file__).parents[1] / "hub" / "web"
 # How the sources say "in the reader's language": `_` in templates, `t` for a reader's `gettext` in Python.
-KEYWORDS = {"_": None, "t": None, "gettext": None, "ngettext": (1, 2)}
+KEYWORDS = {"_": None, "t": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 
 
 def _sentences() -> Catalog:

@@ -108,6 +108,10 @@ class Reader:
         """The form that goes with *number*."""
         return catalogue(self.tag).ngettext(one, many, number)
 
+    def pgettext(self, context: str, message: str) -> str:
+        """*message* in the reader's language, of those that English calls the same the one meant by *context*."""
+        return catalogue(self.tag).pgettext(context, message)
+
     def local(self, moment: datetime) -> datetime:
         """*moment* on the reader's clock."""
         return moment.astimezone(zone(self.timezone))

@@ -81,7 +81,7 @@ async def came_back(request: web.Request) -> web.Response:
         wrong, status = Wrong(*connect_words.refusal(frame.reader(request), refused)), 422
     except Unavailable as verdict:
         wrong, status = (
-            Wrong(t("The provider cannot be asked now"), f"{verdict}. {t('Connect again in a moment.')}"),
+            Wrong(t("The provider cannot be asked now"), f"{verdict}. " + t("Connect again in a moment.")),
             503,
         )
     except Misconfigured as verdict:

@@ -152,7 +152,8 @@ def state_words(speaks: Reader, row: Row) -> str:
     t = speaks.gettext
     if row.state is State.SNOOZED:
         return t("Snoozed until %s") % moments.short(speaks, row.snoozed_until) if row.snoozed_until else t("Snoozed")
-    return {State.OPEN: t("Open"), State.WAITING: t("Waits for them"), State.CLOSED: t("Closed")}[row.state]
+    still_open = speaks.pgettext("of a conversation", "Open")
+    return {State.OPEN: still_open, State.WAITING: t("Waits for them"), State.CLOSED: t("Closed")}[row.state]
 
 
 def _stream(
