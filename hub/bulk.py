@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from hub.control import Failure, Progress
 from hub.formats import ics, mailfiles
 from hub.formats.mailfiles import FileKind, FileMail
 from hub.meetings import event_of
+from hub.operation import Failure, Progress
 from hub.registry import nearest
 from hub.service import Service
 from hub.store.schema import quarantine

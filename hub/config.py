@@ -189,8 +189,8 @@ class InboxConfig:
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """What is kept of mail: see `hub.privacy.mail_rules`. *never_log* are handles (`mailto:…`, `tel:…`) and mail domains
-    (`example.org`) of which nothing is ever recorded, on any channel."""
+    """What is kept of mail: see `hub.privacy.mail_rules`. *never_log* are handles (`mailto:…`, `tel:…`) and mail
+    domains (`example.org`) of which nothing is ever recorded, on any channel."""
 
     never_log: tuple[str, ...] = ()
     internal: Internal = Internal.RECORD

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,48 +21,20 @@ import orjson
 from hub.accounts import AccountError
 from hub.config import Config
 from hub.contracts import Verdict
+from hub.operation import Failure, Operation, Progress
+from hub.operations import OPERATIONS
 from hub.quarantine import NotHeld
 from hub.service import Service
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[Mapping[str, Any]], Awaitable[None]]
-"""Takes word of how far an operation is; what the word holds is between the operation and its command."""
-
-Operation = Callable[[Service, Mapping[str, Any], Progress], Awaitable[Any]]
-"""Arguments, progress and result are what JSON can say."""
 
 LONGEST_LINE = 1 << 27
 LONGEST_PATH = 100
 """Bytes of a socket's path: Linux allows 107, macOS 103."""
 
 
-class Failure(Exception):
-    """It did not work. The text is for people: one line, what is wrong and what to do."""
-
-
 KNOWN = (Failure, Verdict, AccountError, NotHeld)
 """Errors whose text is meant for people."""
-
-
-def operations() -> dict[str, Operation]:
-    """Every operation by its name."""
-    from hub import bulk, loans, quarantine, staff
-    from hub.crm import imports
-    from hub.grants import report
-    from hub.sources import states
-
-    return {
-        "contacts.import": imports.import_operation,
-        "grants.examine": report.examine_operation,
-        "grants.lend": loans.lend_operation,
-        "ingest": bulk.ingest,
-        "quarantine.list": quarantine.list_operation,
-        "quarantine.replay": quarantine.replay_operation,
-        "quarantine.show": quarantine.show_operation,
-        "sources": states.list_operation,
-        **staff.OPERATIONS,
-    }
 
 
 def socket_path(config: Config) -> Path | None:
@@ -76,7 +48,7 @@ class Control:
 
     def __init__(self, service: Service, table: Mapping[str, Operation] | None = None) -> None:
         self._service = service
-        self._operations = operations() if table is None else table
+        self._operations = OPERATIONS if table is None else table
         self._path = socket_path(service.config)
         self._server: asyncio.Server | None = None
         self._visits: set[asyncio.Task[Any]] = set()
@@ -179,7 +151,7 @@ async def perform(
         tell(news)
 
     async with Service.open(config) as service:
-        return await operations()[operation](service, args, progress)
+        return await OPERATIONS[operation](service, args, progress)
 
 
 async def _ask(

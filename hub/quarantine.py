@@ -20,7 +20,7 @@ from hub.privacy.visibility import HUB
 from hub.store.schema import blobs, quarantine
 
 if TYPE_CHECKING:
-    from hub.control import Progress
+    from hub.operation import Progress
     from hub.service import Service
 
 LISTED = 100

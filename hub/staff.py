@@ -13,7 +13,7 @@ from hub.accounts import AccountError, Login, Token
 from hub.privacy.visibility import HUB, Authority, Scope
 
 if TYPE_CHECKING:
-    from hub.control import Operation, Progress
+    from hub.operation import Operation, Progress
     from hub.service import Service
 
 T = TypeVar("T")

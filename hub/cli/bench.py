@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hub.control import Failure
+from hub.operation import Failure
 
 TOP = Path(__file__).parents[2]
 

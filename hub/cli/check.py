@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from hub.cli.borrowing import Borrowing
 from hub.config import Config, Plugins, load
 from hub.contracts import Connector, Door, Unavailable, Verdict
-from hub.control import Failure, answers, perform
-from hub.loans import Borrowing
+from hub.control import answers, perform
+from hub.operation import Failure
 from hub.sources.keeper import opened
 from hub.store import StoreLocked
 from hub.vocabulary import Freshness, Item

@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hub.config import Config, load
-from hub.control import Failure, perform
+from hub.control import perform
 from hub.crm.columns import BadMapping, Column, Field
 from hub.crm.files import BadFile, read
 from hub.crm.imports import Person, Remark, prepare
+from hub.operation import Failure
 
 SHOWN = 50
 

@@ -22,7 +22,8 @@ from redis.exceptions import RedisError
 
 from hub.config import Config, ConfigError, load
 from hub.contracts import Unavailable
-from hub.control import Failure, perform
+from hub.control import perform
+from hub.operation import Failure
 from hub.store import StoreLocked
 from hub.web.app import STATIC
 

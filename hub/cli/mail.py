@@ -16,9 +16,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from hub.cli.borrowing import Borrowing
 from hub.config import Config, load
 from hub.contracts import Misconfigured
-from hub.control import Failure
+from hub.operation import Failure
 from hub.privacy.preview import Kept, Mails, Preview, Reason, preview
 from hub.registry import nearest
 
@@ -125,7 +126,13 @@ def _read(config: Config, source: str, days: int) -> Preview:
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         task = bar.add_task("mails", total=None)
         return asyncio.run(
-            preview(config, source, days, lambda read, total: bar.update(task, completed=read, total=total))
+            preview(
+                config,
+                source,
+                days,
+                Borrowing(config).lend,
+                lambda read, total: bar.update(task, completed=read, total=total),
+            )
         )
 
 

@@ -16,7 +16,8 @@ from aiohttp import web
 
 from hub import logs
 from hub.config import Config, load
-from hub.control import Control, Failure
+from hub.control import Control
+from hub.operation import Failure
 from hub.service import Service
 from hub.sources.supervisor import Supervisor, rebuilder, routes
 from hub.web.app import make_app

@@ -10,7 +10,8 @@ from typing import Any
 
 from hub.accounts import AccountError, hash_password
 from hub.config import load
-from hub.control import Failure, perform
+from hub.control import perform
+from hub.operation import Failure
 from hub.privacy.visibility import Authority
 
 

@@ -28,7 +28,7 @@ from hub.store.schema import companies, contacts, identities, micros
 from hub.store.sets import Run, SetRead, SetWrite, among
 
 if TYPE_CHECKING:
-    from hub.control import Progress
+    from hub.operation import Progress
     from hub.service import Service
 
 LONGEST = 500  # characters of a name and of an id: they are indexed

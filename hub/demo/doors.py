@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 import aiohttp
 import orjson
 
-from hub.control import Failure
 from hub.formats.signing import hmac_base64
+from hub.operation import Failure
 
 
 @dataclass(frozen=True, slots=True)

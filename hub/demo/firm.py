@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 
 from hub import accounts
 from hub.config import Config, load
-from hub.control import Failure, answers
+from hub.control import answers
 from hub.crm.records import Draft, Strength
+from hub.operation import Failure
 from hub.privacy.visibility import HUB, Authority
 from hub.service import Service
 from hub.store.schema import cases, companies, contacts, deals, orders

@@ -14,7 +14,7 @@ from hub.grants.doctor import Finding, examine, skewed
 from hub.grants.keeper import connectable
 
 if TYPE_CHECKING:
-    from hub.control import Progress
+    from hub.operation import Progress
     from hub.service import Service
 
 

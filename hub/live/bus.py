@@ -148,7 +148,7 @@ class Live:
         self.publish([LiveEvent("session-ended", {"session": session})])
 
     def publish(self, events: Iterable[LiveEvent]) -> None:
-        """Tell the screens. Returns at once; events of type `activity` are gathered and told twice a second at the most."""
+        """Tell the screens. Returns at once; events of type `activity` are gathered and told twice a second."""
         for event in events:
             if event.type == "activity":
                 self._gather(event.data)

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 from hub.contracts import Connector, Misconfigured
 from hub.formats import handles, mail
-from hub.loans import Borrowing
 from hub.service import mail_rules
 from hub.sources import canary
 from hub.understanding import Guide, Opened, understand
 from hub.vocabulary import Arrival, Level, RawMail, Unreadable
 
 if TYPE_CHECKING:
-    from hub.config import Config
+    from hub.config import Config, Lend
 
 EXAMPLES = 5
 """Of each reason so many mails are remembered."""
@@ -104,12 +103,14 @@ class Preview:
             mails.examples.append(example)
 
 
-async def preview(config: Config, source: str, days: int, tell: Callable[[int, int | None], None]) -> Preview:
+async def preview(
+    config: Config, source: str, days: int, lend: Lend, tell: Callable[[int, int | None], None]
+) -> Preview:
     """What the rules of *config* would keep of the mails of the last *days* in the mailbox *source*, over a connection
-    of its own. *tell* hears how many of how many are read. Raises `Misconfigured` where it is no mailbox, and what its
-    connector raises."""
+    of its own, with what *lend* lends it. *tell* hears how many of how many are read. Raises `Misconfigured` where it
+    is no mailbox, and what its connector raises."""
     found = Preview(source, datetime.now(UTC) - timedelta(days=days))
-    connector = _connector(config, source, days)
+    connector = _connector(config, source, days, lend)
     total = (await connector.freshness(None)).messages
     tell(0, total)
     if total == 0:
@@ -138,7 +139,7 @@ async def preview(config: Config, source: str, days: int, tell: Callable[[int, i
     return found
 
 
-def _connector(config: Config, source: str, days: int) -> Connector:
+def _connector(config: Config, source: str, days: int, lend: Lend) -> Connector:
     """The connector of *source*. One whose settings say how far back it reads is not asked for more than *days*."""
     known = config.sources[source]
     typed = {
@@ -148,7 +149,7 @@ def _connector(config: Config, source: str, days: int) -> Connector:
         for model, settings in known.typed.items()
     }
     shorter = replace(known, typed=MappingProxyType(typed))
-    plugins = replace(config, sources={source: shorter}).plugins(source, Borrowing(config).lend)
+    plugins = replace(config, sources={source: shorter}).plugins(source, lend)
     if plugins.connector is None:
         raise Misconfigured(f"{source} is no mailbox: there is nothing in it that could be read before it comes")
     return plugins.connector

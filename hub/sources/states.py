@@ -18,7 +18,7 @@ from hub.store.schema import micros, sources
 from hub.store.sets import Run, SetWrite
 
 if TYPE_CHECKING:
-    from hub.control import Progress
+    from hub.operation import Progress
     from hub.service import Service
 
 _MAKE = SetWrite(sources, ("name",), "ON CONFLICT DO NOTHING")

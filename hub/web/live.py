@@ -1,5 +1,5 @@
 """`GET /live`: server-sent events (WHATWG HTML, 9.2) for one screen: `pop`, `pop-withdrawn`, `ringing`, `activity`,
-`presence`, `alert`. They are hints; each stream begins with the state, and states it again every second (`hub.pops`)."""
+`presence`, `alert`. They are hints; each stream begins with the state, and states it every second (`hub.pops`)."""
 
 from __future__ import annotations
 

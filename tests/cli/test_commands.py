@@ -8,7 +8,7 @@ import pytest
 
 from hub.cli import COMMANDS
 from hub.cli.failures import told
-from hub.control import Failure
+from hub.operation import Failure
 from hub.store import StoreLocked
 from tests.cli.command import hub
 

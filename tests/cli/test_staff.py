@@ -26,7 +26,7 @@ def running(tmp_path: Path) -> Iterator[Serving]:
 
 
 def add_user(folder: Path, *args: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
-    command = [HUB, "user", "add", *args, "--password-stdin"]
+    command: list[str | Path] = [HUB, "user", "add", *args, "--password-stdin"]
     return subprocess.run(
         command, cwd=folder, env=environment({}), input=f"{password}\n", capture_output=True, text=True, check=False
     )

@@ -138,7 +138,7 @@ class AuthorisationServer:
             document["refresh_token_expires_in"] = self.refresh_life
         if first and self.gives_id_token:
             claims = {"aud": CLIENT_ID, "sub": "1", "email": permission.account}
-            parts = ({"alg": "none"}, claims, {})
+            parts: tuple[dict[str, str], ...] = ({"alg": "none"}, claims, {})
             document["id_token"] = ".".join(
                 base64.urlsafe_b64encode(orjson.dumps(part)).rstrip(b"=").decode() for part in parts
             )

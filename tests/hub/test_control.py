@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from hub.config import Config, load
-from hub.control import Control, Failure, Operation, Progress, answers, perform, socket_path
+from hub.control import Control, answers, perform, socket_path
+from hub.operation import Failure, Operation, Progress
 from hub.quarantine import NotHeld
 from hub.service import Service
 from hub.sources import State

@@ -21,8 +21,8 @@ from hub.crm.directory import Directory
 from hub.crm.records import Draft, Strength
 from hub.outbox import MOST_FAULTS, Outbox
 from hub.privacy.visibility import HUB
-from hub.store import Store
 from hub.sources.pace import Pace as Backoff
+from hub.store import Store
 from tests.contracts.adapter import setup
 from tests.contracts.proxy import proxy
 from tests.fakes.crm import HOST, SECONDS, TOKEN, Crm, crm_server

@@ -1,0 +1,26 @@
+"""Every operation that commands may ask for, by its name (`hub.control`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from hub import bulk, loans, quarantine, staff
+from hub.crm import imports
+from hub.grants import report
+from hub.operation import Operation
+from hub.sources import states
+
+OPERATIONS: Mapping[str, Operation] = MappingProxyType(
+    {
+        "contacts.import": imports.import_operation,
+        "grants.examine": report.examine_operation,
+        "grants.lend": loans.lend_operation,
+        "ingest": bulk.ingest,
+        "quarantine.list": quarantine.list_operation,
+        "quarantine.replay": quarantine.replay_operation,
+        "quarantine.show": quarantine.show_operation,
+        "sources": states.list_operation,
+        **staff.OPERATIONS,
+    }
+)
