@@ -146,7 +146,7 @@ class Composer {
   // --- opening and closing ---
 
   open(mode, begun = null) {
-    if (mode !== "note" && !this.field) return toast(words.noAnswerHere, 3);
+    if (mode !== "note" && !this.field) return toast(this.form.dataset.noAnswer || words.noAnswerHere, 4);
     const writing = mode !== "note" && this.mode && this.mode !== "note";
     if (mode === "note") this.mode = "note";
     else {
