@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,7 +34,7 @@ from hub.store.blobs import INLINE_LIMIT
 from hub.store.schema import quarantine
 from hub.understanding import Opened
 from hub.unrecorded import Unrecorded
-from hub.vocabulary import Call, Channel, Event, Flagged, Item, RawMail, Removed, Unreadable
+from hub.vocabulary import Call, Channel, Copy, Event, Flagged, Item, RawMail, Removed, Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -280,7 +279,8 @@ class Ingest:
             if isinstance(result, Opened):
                 entries += self._mail(result, live)
             elif isinstance(result, Unreadable):
-                refused.append(_unreadable(result, letter))
+                if letter is not None or not await self._mailroom.forbids(result):
+                    refused.append(_unreadable(result, letter.copy if letter else result.copy))
             elif isinstance(result, Event):
                 entries += self._event(source, result, live)
             elif isinstance(result, Flagged | Removed):
@@ -356,10 +356,9 @@ def _slices(part: Part, limit: int) -> list[Part]:
     return slices
 
 
-def _unreadable(item: Unreadable, letter: RawMail | None) -> Refused:
+def _unreadable(item: Unreadable, copy: Copy | None) -> Refused:
     about: dict[str, Any] = {"received_at": item.received_at.isoformat()}
-    if letter is not None:
-        copy = letter.copy
+    if copy is not None:
         about |= {
             "place": copy.place,
             "provider_id": copy.provider_id,
@@ -376,8 +375,7 @@ def _refused(entry: Entry, reason: str) -> Refused:
     event = entry.event
     copy = event.copy
     if event.raw is not None and copy is not None:
-        letter = RawMail(event.raw, copy, datetime.now(UTC))
-        return _unreadable(Unreadable(event.raw, reason, event.at), letter)
+        return _unreadable(Unreadable(event.raw, reason, event.at), copy)
     raw = facts.encode(event.facts).encode()
     about = {
         "key": event.key,

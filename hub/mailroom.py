@@ -18,7 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 from hub.contracts import Unavailable
-from hub.understanding import Guide, Opened, understand
+from hub.understanding import Guide, Opened, forbidden, understand
 from hub.vocabulary import Message, RawMail, Unreadable
 
 CHUNK = 16
@@ -63,6 +63,11 @@ class Mailroom:
 
     async def __aexit__(self, *_: object) -> None:
         self._discard()
+
+    async def forbids(self, letter: Unreadable) -> bool:
+        """Whether nothing may be kept of a mail that its connector could not hand over whole."""
+        copy = letter.copy
+        return copy is not None and await asyncio.to_thread(forbidden, letter.raw, copy, self._guide.rules)
 
     async def open(self, source: str, letters: Sequence[RawMail]) -> list[Opened | Unreadable]:
         """One answer for each of *letters*, in their order; a bad mail is an answer. Raises `Unavailable` where no

@@ -45,5 +45,6 @@ def items(kind: str, about: Mapping[str, Any], raw: bytes, webhook: Webhook | No
         flags=frozenset(about.get("flags", ())),
         level=Level(about.get("level", Level.ALL)),
         audience=about.get("audience", ""),
+        labels=frozenset(about.get("labels", ())),
     )
     return [RawMail(raw, copy, datetime.fromisoformat(about["received_at"]))]

@@ -59,7 +59,7 @@ def understand(source: str, letter: RawMail, guide: Guide) -> Opened | Unreadabl
     try:
         parsed = mail.parse(letter.raw)
     except mail.Unreadable as error:
-        if rules.never.covers(_addresses(letter.raw)) or rules.place(letter.copy).level is None:
+        if forbidden(letter.raw, letter.copy, rules):
             return Opened(None, blob)
         return Unreadable(letter.raw, str(error), letter.received_at)
     everybody = _participants(parsed)
@@ -95,6 +95,18 @@ def understand(source: str, letter: RawMail, guide: Guide) -> Opened | Unreadabl
         search=_searched(parsed, people, level),
     )
     return Opened(event, blob, tuple(_meetings(letter.raw, parsed, event, guide.region)))
+
+
+def forbidden(raw: bytes, copy: Copy, rules: MailRules) -> bool:
+    """Whether nothing may be kept of a mail that cannot be understood, not even in quarantine, as far as can be seen:
+    by what looks like an address in its head, by its place, and by its header where that can be read."""
+    if rules.never.covers(_addresses(raw)) or rules.place(copy).level is None:
+        return True
+    try:
+        parsed = mail.parse(raw)
+    except mail.Unreadable:
+        return False
+    return rules.decide((each.handle for each in _participants(parsed)), copy, parsed.headers).level is None
 
 
 def _report(raw: bytes, parsed: mail.Mail, level: Level) -> Report | None:

@@ -260,11 +260,13 @@ class RawMail:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Something that came and cannot be understood: it goes to quarantine with its bytes and the reason."""
+    """Something that came and cannot be understood: it goes to quarantine with its bytes and the reason. Of a mail
+    *copy* says where it lies, so that the privacy rules can be asked."""
 
     raw: bytes = field(repr=False)
     reason: str
     received_at: datetime
+    copy: Copy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -493,21 +493,18 @@ class Reading:
     def _item(self, folder: Folder, mail: Mail, too_large: bool) -> hub.RawMail | hub.Unreadable:
         raw = mail.raw if isinstance(mail.raw, bytes) else b""
         received_at = mail.received_at or datetime.now(UTC)
+        copy = hub.Copy(
+            place=folder.name,
+            provider_id=f"{folder.validity}:{mail.uid}",
+            flags=mail.flags,
+            level=self._settings.level,
+            audience=self._settings.audience,
+            labels=mail.labels,
+        )
         if too_large:
             reason = f"larger than max_bytes = {self._settings.max_bytes}; only its headers are here"
-            return hub.Unreadable(raw, reason, received_at)
-        return hub.RawMail(
-            raw,
-            hub.Copy(
-                place=folder.name,
-                provider_id=f"{folder.validity}:{mail.uid}",
-                flags=mail.flags,
-                level=self._settings.level,
-                audience=self._settings.audience,
-                labels=mail.labels,
-            ),
-            received_at,
-        )
+            return hub.Unreadable(raw, reason, received_at, copy)
+        return hub.RawMail(raw, copy, received_at)
 
 
 def _identity(folder: Folder, uid: int) -> tuple[str, int, int]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from hub import Copy, Level, RawMail
+from hub import Copy, Level, RawMail, Unreadable
 from hub.mailroom import Mailroom
 from hub.privacy.mail_rules import Internal, MailRules, Rule
 from hub.store import Store
@@ -50,12 +50,21 @@ KEPT_OUT = {
     "what cannot be read, of a never-log sender": RawMail(
         b"\0\0\0 From: doctor@clinic.example\r\n", Copy("INBOX", "1:1"), letter("z").received_at
     ),
+    "what is too large to be fetched, in the folder": Unreadable(
+        letter("y").raw, "too large", letter("y").received_at, Copy("Private", "1:1")
+    ),
+    "what is too large to be fetched, of a never-log sender": Unreadable(
+        letter("x", sender="doctor@clinic.example").raw, "too large", letter("x").received_at, Copy("INBOX", "1:1")
+    ),
+    "what is too large to be fetched, with the header": Unreadable(
+        b"Sensitivity: private\r\n" + letter("w").raw, "too large", letter("w").received_at, Copy("INBOX", "1:1")
+    ),
     "what cannot be read, in the folder": RawMail(b"\0\0\0", Copy("Private", "1:1"), letter("z").received_at),
 }
 
 
 @pytest.mark.parametrize("mail", KEPT_OUT.values(), ids=KEPT_OUT.keys())
-async def test_what_a_rule_keeps_out_leaves_no_trace(store: Store, mail: RawMail) -> None:
+async def test_what_a_rule_keeps_out_leaves_no_trace(store: Store, mail: RawMail | Unreadable) -> None:
     async with strict(store) as core:
         await core.ingest.record("mail", [mail])
         for table in ("interactions", "events", "copies", "participants", "blobs", "quarantine", "search"):
