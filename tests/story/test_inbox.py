@@ -103,7 +103,8 @@ async def test_a_claim_takes_one_key(office: Office, ada: Desk) -> None:
     await expect(inbox.selected.locator(".owner.mine")).to_have_text("AB")
     await expect(ada.tab.locator(".talk > header")).to_contain_text("you")
     await inbox.box("Mine").click()
-    await expect(inbox.rows).to_have_count(1)
+    await expect(inbox.rows).to_have_count(2)
+    await expect(inbox.rows.first).to_contain_text("Henrik Dahl")
     await press("z")
     await expect(ada.tab.locator(".talk > header")).to_contain_text("Nobody")
 

@@ -27,6 +27,8 @@ async def test_each_sees_that_the_other_reads_and_writes(office: Office, ada: De
     await ada.tab.keyboard.press("r")
     await ada.tab.keyboard.type("Dear Martha")
     await expect(his.presence).to_have_text("Ada Brandt writes")
+    await ben.tab.reload()
+    await expect(his.presence).to_have_text("Ada Brandt writes")
     await hers.open("Sofia Rossi")
     await expect(his.presence).to_be_empty()
     await ben.tab.keyboard.press("j")

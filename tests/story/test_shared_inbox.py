@@ -22,6 +22,7 @@ from tests.servers.dovecot import PASSWORDS, Dovecot
 from tests.servers.postfix import BOUNCES, Postfix
 from tests.servers.waiting import mails_in
 from tests.story.pages import Inbox
+from tests.story.test_inbox import api
 
 PASSWORD = "lamps and 200 pendants"
 CONFIG = """
@@ -158,3 +159,35 @@ async def _refuses(page: Page, address: str) -> None:
     await expect(warning).to_contain_text("does not take mail")
     await warning.get_by_role("button", name="Send there again").click()
     await expect(warning).to_be_hidden()
+
+
+async def test_what_was_answered_before_is_suggested(
+    hub: HubProcess, dovecot: Dovecot, browser: Browser, complaints: Complaints
+) -> None:
+    async with at_the_inbox(browser, hub, complaints, "ada") as hers:
+        page = hers.page
+        body = "We ship to Norway twice a week; customs are paid here."
+        await api(page, "POST", "/canned", {"title": "Norway", "shortcut": "norway", "body": body})
+        await api(page, "POST", "/canned", {"title": "Opening hours", "body": "From nine to five."})
+        first = from_bob("norway", "Do you ship pendants to Norway? Who pays the customs?")
+        await asyncio.to_thread(dovecot.deliver, first)
+        await expect(hers.rows).to_have_count(1)
+        await hers.open("Bob")
+        await page.keyboard.press("r")
+        await page.keyboard.type(";nor")
+        await expect(page.get_by_role("option", name="Norway")).to_be_visible()
+        await page.keyboard.press("Enter")
+        await expect(hers.field).to_have_value(body)
+        await page.keyboard.press("Control+Shift+Enter")
+        await expect(hers.rows).to_have_count(0)
+        await asyncio.to_thread(mails_in, dovecot, "bob", 1)
+        await expect(hers.box("Closed")).to_be_visible()
+
+        again = from_bob("oslo", "We are in Oslo, Norway: how is it with customs for pendants?")
+        await asyncio.to_thread(dovecot.deliver, again.replace(b"Lamps for the lobby", b"Oslo"))
+        await expect(hers.row("Oslo")).to_be_visible()
+        await hers.open("Oslo")
+        suggestion = page.get_by_role("group", name="Suggested answers").get_by_role("button")
+        await expect(suggestion).to_contain_text("Norway")
+        await suggestion.click()
+        await expect(hers.field).to_have_value(body)

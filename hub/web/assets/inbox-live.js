@@ -6,7 +6,7 @@ import { composer } from "./composer.js";
 import { agent, announce, part, say, words } from "./dom.js";
 import { on } from "./live.js";
 import { frames } from "./timeline.js";
-import { ask, list, query, replace, scroller, shelf, toEnd } from "./shelf.js";
+import { ask, leaving, list, query, replace, scroller, shelf, toEnd } from "./shelf.js";
 
 const news = document.getElementById("news");
 const here = () => document.querySelector("#desk [data-conversation]");
@@ -30,8 +30,10 @@ async function counts() {
 async function compare(ids) {
   const box = document.createElement("template");
   box.innerHTML = await (await part(`/inbox?${query()}`)).text();
-  const there = [...box.content.querySelectorAll("[data-row]")];
-  const known = new Set(there.map((row) => row.dataset.row));
+  const all = [...box.content.querySelectorAll("[data-row]")];
+  const known = new Set(all.map((row) => row.dataset.row));
+  for (const id of leaving) if (!known.has(id)) leaving.delete(id);
+  const there = all.filter((row) => !leaving.has(row.dataset.row));
   let fresh = 0;
   for (const row of there) {
     const mine = list.row(row.dataset.row);
@@ -40,7 +42,7 @@ async function compare(ids) {
   }
   await list.refresh(ids.filter((id) => !known.has(id)));
   const first = list.rows()[0]?.dataset.row;
-  if (!list.rows().length && there.length) await ask();
+  if (!list.rows().length && there.length) await ask({ anew: false });
   else notice(fresh || (there[0] && there[0].dataset.row !== first && ids.includes(there[0].dataset.row) ? 1 : 0));
 }
 
@@ -117,7 +119,7 @@ if (shelf) {
     } catch {
       // A hint that could not be followed: the next one comes, and reloading shows all.
     } finally {
-      waiting = gathered.size ? setTimeout(follow, 400) : 0;
+      waiting = gathered.size ? setTimeout(follow, 1000) : 0;
     }
   };
   on("activity", ({ data }) => {
@@ -132,7 +134,7 @@ if (shelf) {
   document.addEventListener("counted", () => counts().catch(() => {}));
   document.addEventListener("look", () => look().catch(() => {}));
   document.addEventListener("listed", () => notice(0));
-  news.addEventListener("click", () => ask());
+  news.addEventListener("click", () => ask({ anew: false }));
   // Countdowns of letters that leave in a moment.
   setInterval(() => {
     for (const each of document.querySelectorAll("#desk [data-due]")) {

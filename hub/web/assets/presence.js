@@ -42,7 +42,7 @@ if (shelf && agent) {
     present.set(data.conversation, data.agents);
     show(data.conversation);
   });
-  document.addEventListener("arrived", ({ detail: { id } }) => {
+  const arrived = (id) => {
     here = /^\d+$/.test(id) ? id : "";
     wroteAt = 0;
     const others = document.querySelector("#desk [data-conversation]")?.dataset.present;
@@ -50,7 +50,8 @@ if (shelf && agent) {
     if (!here) return;
     if (document.visibilityState === "visible") told(here, "reading");
     show(here);
-  });
+  };
+  document.addEventListener("arrived", ({ detail: { id } }) => arrived(id));
   document.addEventListener("left", ({ detail: { id } }) => {
     if (/^\d+$/.test(id)) told(id, "left");
     here = "";
@@ -67,4 +68,7 @@ if (shelf && agent) {
   setInterval(() => here && document.visibilityState === "visible" && told(here, doing()), EVERY);
   document.addEventListener("visibilitychange", () => here && told(here, document.visibilityState === "visible" ? doing() : "left", { keepalive: true }));
   addEventListener("pagehide", () => here && told(here, "left", { keepalive: true }));
+  // The page may have come with a conversation on its desk.
+  const open = document.querySelector("#desk [data-conversation]");
+  if (open) arrived(open.dataset.conversation);
 }

@@ -8,6 +8,9 @@ const bulk = document.getElementById("bulk");
 const wide = matchMedia("(min-width: 768px)");
 let lastTicked = null;
 
+// What was taken out here and the hub still has in this box: it is about to leave it, with the letter that closes it.
+export const leaving = new Set();
+
 // What scrolls a conversation: its own pane, on phones the page.
 export const scroller = (talk) => (wide.matches ? talk.querySelector(".said") : document.scrollingElement);
 
@@ -62,6 +65,7 @@ export const list = {
       if (!row) continue;
       if (id === selected || id === focused) next = following(row, ids);
       taken.push({ id, row, place: rows().indexOf(row) });
+      leaving.add(id);
       row.remove();
     }
     if (open && ids.includes(selected)) {
@@ -72,6 +76,7 @@ export const list = {
     return {
       restore(back) {
         for (const { id, row, place } of taken.filter((each) => back.includes(each.id)).reverse()) {
+          leaving.delete(id);
           if (list.row(id)) continue;
           const before = rows()[place];
           if (before) before.before(row);
@@ -138,16 +143,19 @@ export const query = () => {
   return asked.toString();
 };
 
-export async function ask({ top = true } = {}) {
+export async function ask({ anew = true } = {}) {
+  if (anew) leaving.clear();
   asking?.abort();
   asking = new AbortController();
   const words_ = query();
   try {
     const html = await (await part(`/inbox?${words_}`, { signal: asking.signal })).text();
     rowsBox.innerHTML = html;
+    for (const id of leaving) list.row(id)?.remove();
+    vacant();
     htmx.process(rowsBox);
     history.replaceState(history.state, "", `${location.pathname}${words_ ? `?${words_}` : ""}`);
-    if (top) rowsBox.scrollTop = 0;
+    rowsBox.scrollTop = 0;
     shelf.dataset.box = form.elements.box.value;
     for (const tab of shelf.querySelectorAll("[data-box]")) {
       if (tab.dataset.box === form.elements.box.value) tab.setAttribute("aria-current", "true");
