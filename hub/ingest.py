@@ -199,14 +199,20 @@ class Ingest:
         live: bool = True,
         cursor: str | None = None,
         epoch: int | None = None,
+        after: asyncio.Future[None] | None = None,
     ) -> None:
         """Returns when *items* of *source* are durable, and the *cursor* after them with the lease's *epoch*.
 
-        *live* is false for what is older than the source's connection: nobody is alerted. Raises `Unavailable` where
-        the store cannot take it (nothing may be acknowledged), `LeaseLost` where *epoch* is not ours any more.
+        *live* is false for what is older than the source's connection: nobody is alerted. What came before and is still
+        on its way is durable first where *after* stands for it; mails are understood meanwhile. Raises `Unavailable`
+        where the store cannot take it (nothing may be acknowledged), `LeaseLost` where *epoch* is not ours any more,
+        and what *after* raised.
         """
         items = await self._canaries.taken_out(source, items)
         part = await self._prepare(source, items, live)
+        if after is not None:
+            await asyncio.wait([after])
+            after.result()
         voice = any(entry.event.channel is Channel.VOICE for entry in part.entries)
         if voice:
             self._last_call = time.monotonic()

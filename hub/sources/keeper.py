@@ -46,8 +46,10 @@ class Recorder(Protocol):
         live: bool = True,
         cursor: str | None = None,
         epoch: int | None = None,
+        after: asyncio.Future[None] | None = None,
     ) -> None:
-        """Return when *items* are durable. Raises `Unavailable`, or `LeaseLost` where *epoch* is not ours any more."""
+        """Return when *items* are durable, and after all that *after* stands for is. Raises `Unavailable`, `LeaseLost`
+        where *epoch* is not ours any more, and what *after* raised."""
 
 
 @dataclass(frozen=True, slots=True)

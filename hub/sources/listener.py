@@ -107,15 +107,23 @@ class Listener(Keeper):
     async def _listen(self, lease: Lease) -> None:
         """Take what the connector hears and make it durable, in order, with a little of it under way."""
         slots = asyncio.Semaphore(AHEAD)
-        heard: asyncio.Queue[Arrival | Exception] = asyncio.Queue()
+        heard: asyncio.Queue[tuple[Arrival, asyncio.Task[None]] | Exception] = asyncio.Queue()
+        under_way: set[asyncio.Task[None]] = set()
         ended = False
 
         async def hear() -> None:
             nonlocal ended
+            cursor, before = self._cursor, None
             try:
                 async with aclosing(self._connector.listen(lease.cursor)) as arrivals:
                     while await slots.acquire():
-                        heard.put_nowait(await anext(arrivals))
+                        arrival = await anext(arrivals)
+                        after = cursor if arrival.cursor is None else arrival.cursor
+                        news = bool(arrival.items) or after != cursor
+                        cursor = after
+                        before = asyncio.create_task(self._record(arrival, cursor, lease, before, news=news))
+                        under_way.add(before)
+                        heard.put_nowait((arrival, before))
             except StopAsyncIteration:
                 heard.put_nowait(Unavailable("The connection ended."))
             except Exception as error:  # what was heard before it is committed first
@@ -125,23 +133,36 @@ class Listener(Keeper):
         hearing = asyncio.create_task(hear())
         try:
             while True:
-                arrival = await heard.get()
-                if isinstance(arrival, Exception):
-                    raise arrival
+                word = await heard.get()
+                if isinstance(word, Exception):
+                    raise word
+                arrival, recording = word
                 await self.listening()
-                await self._commit(arrival, lease)
+                await recording
+                under_way.discard(recording)
+                self._recorded(arrival, lease)
                 if arrival.cursor is not None and not ended:  # else there is nobody to acknowledge it to
                     await self._connector.committed(arrival.cursor)
                 slots.release()
         finally:
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
+            for task in (hearing, *under_way):
+                task.cancel()
+            await asyncio.gather(hearing, *under_way, return_exceptions=True)
 
-    async def _commit(self, arrival: Arrival, lease: Lease) -> None:
-        cursor = self._cursor if arrival.cursor is None else arrival.cursor
-        if arrival.items or cursor != self._cursor:
-            await self.desk.ingest.record(self.name, arrival.items, live=arrival.live, cursor=cursor, epoch=lease.epoch)
+    async def _record(
+        self, arrival: Arrival, cursor: str | None, lease: Lease, before: asyncio.Task[None] | None, *, news: bool
+    ) -> None:
+        """Make *arrival* durable after what was heard *before*: while that is written, this is understood already."""
+        if news:
+            await self.desk.ingest.record(
+                self.name, arrival.items, live=arrival.live, cursor=cursor, epoch=lease.epoch, after=before
+            )
             self._cursor = cursor
+        elif before is not None:
+            await asyncio.wait([before])
+            before.result()
+
+    def _recorded(self, arrival: Arrival, lease: Lease) -> None:
         if arrival.items:
             self.heard_at = datetime.now(UTC)
         self.desk.readings.note(self.name, lease.epoch, arrival.backfill)

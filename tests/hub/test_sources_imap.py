@@ -73,8 +73,9 @@ class Running:
         live: bool = True,
         cursor: str | None = None,
         epoch: int | None = None,
+        after: asyncio.Future[None] | None = None,
     ) -> None:
-        await self.service.ingest.record(source, items, live=live, cursor=cursor, epoch=epoch)
+        await self.service.ingest.record(source, items, live=live, cursor=cursor, epoch=epoch, after=after)
         self._live.put_nowait((len(items), live))
 
     async def recorded(self, mails: int) -> bool:

@@ -68,8 +68,12 @@ class Hub:
         live: bool = True,
         cursor: str | None = None,
         epoch: int | None = None,
+        after: asyncio.Future[None] | None = None,
     ) -> None:
         """The real ingest, which a test can hold up."""
+        if after is not None:
+            await asyncio.wait([after])
+            after.result()
         if self.hold is not None:
             await self.hold(items)
         await self.service.ingest.record(source, items, live=live, cursor=cursor, epoch=epoch)
