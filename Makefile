@@ -19,7 +19,7 @@ run: install ## Start the hub with config.toml
 	$(VENV)/bin/hub serve $(ARGS)
 
 test: install $(VENV)/.installed-dev ## Run every test; ARGS="-k calls" chooses some
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest $(or $(ARGS),-n auto --dist loadfile)
 
 check: install $(VENV)/.installed-dev ## Check style, types, imports and translations
 	$(VENV)/bin/ruff check .
