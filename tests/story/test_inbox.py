@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, FilePayload, Page, expect
 
 from tests.hub.web.office import Office
 from tests.servers.chromium import Complaints
@@ -262,7 +262,7 @@ async def test_files_go_with_a_letter_that_is_sent_later(office: Office, ada: De
     await inbox.open("Sofia Rossi")
     await page.keyboard.press("r")
     await page.keyboard.type("The plan is attached.")
-    plan = {"name": "piano 1.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 " + bytes(3000)}
+    plan = FilePayload(name="piano 1.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7 " + bytes(3000))
     await page.locator("input[type=file]").set_input_files([plan])
     await expect(page.locator(".file:not(.going)")).to_contain_text("piano 1.pdf")
     await expect(inbox.saved).to_have_text("Draft saved")

@@ -117,7 +117,8 @@ export const acts = {
       title: words.mergeInto,
       options: async (q) => {
         const { items } = await api("GET", `/conversations?${new URLSearchParams({ state: "open,waiting,snoozed,closed", q })}`);
-        return items.filter((each) => each.id !== id).slice(0, 12).map((each) => ({ label: `${each.who?.name || each.who?.handle || ""} · ${each.title}`, hint: each.preview?.slice(0, 40), value: each.id }));
+        const channel = list.row(id)?.dataset.channel ?? desk()?.dataset.channel;
+        return items.filter((each) => each.id !== id && (!channel || each.channel === channel)).slice(0, 12).map((each) => ({ label: `${each.who?.name || each.who?.handle || ""} · ${each.title}`, hint: each.preview?.slice(0, 40), value: each.id }));
       },
     });
     if (!into) return;

@@ -377,7 +377,11 @@ class Composer {
     const text = this.note.value.trim();
     if (!text) return this.note.focus();
     try {
-      await api("POST", `/conversations/${this.id}/notes`, { text });
+      const { unreached } = await api("POST", `/conversations/${this.id}/notes`, { text });
+      if (unreached?.length) {
+        const names = (await agents()).filter((each) => unreached.includes(each.id)).map((each) => each.name);
+        toast(say("unreached", { name: names.join(words.comma) }), 8);
+      }
       this.forgetNote();
       this.close();
       announce(words.noted);

@@ -48,6 +48,7 @@ class Row:
     """A conversation in two lines."""
 
     id: int
+    channel: Channel
     who: str
     company: str
     unknown: bool
@@ -252,6 +253,7 @@ def _row(speaks: Reader, each: listing.Row, agents: Mapping[str, Agent], tones: 
     waited = (speaks.now - since).total_seconds() if since else 0.0
     return Row(
         id=each.id,
+        channel=each.channel,
         who=(party.name if party else "") or _unnamed(speaks, each),
         company=party.company if party else "",
         unknown=party is None or party.contact_id is None,
