@@ -13,11 +13,11 @@ export function targets() {
   const open = desk()?.dataset.conversation;
   const focused = document.activeElement?.closest?.("#shelf [data-row]")?.dataset.row;
   const only = focused ?? open ?? list.selected();
-  return only ? [only] : [];
+  return /^\d+$/.test(only) ? [only] : [];
 }
 
 // Does *action* to *ids*, shows it at once, and offers to take it back.
-export async function act(action, facts = {}, { ids = targets(), one, many } = {}) {
+async function act(action, facts = {}, { ids = targets(), one, many } = {}) {
   if (!ids.length) return toast(words.chooseFirst, 3);
   const leaving = ids.filter((id) => leaves(action, facts));
   const after = list.remove(leaving);
@@ -169,7 +169,7 @@ export const acts = {
   },
 };
 
-export async function change(id, facts, said) {
+async function change(id, facts, said) {
   try {
     const { undo } = await api("PATCH", `/conversations/${id}`, facts);
     if (undo) offerUndo(said, async () => (await api("POST", `/deeds/${undo}/undo`), changed([id])));

@@ -9,6 +9,7 @@ import "./palette.js";
 import "./timeline.js";
 import "./presence.js";
 import "./inbox-live.js";
+import "./letters.js";
 import "./settings.js";
 import "./answers.js";
 import "./pop.js";

@@ -417,20 +417,3 @@ document.addEventListener("left", () => {
   composer.now = null;
 });
 document.addEventListener("reachable", () => composer.now?.draft?.content && composer.now.draft.save());
-
-// Letters on their way, in the conversation: not now after all, now, once more.
-document.addEventListener("click", async (event) => {
-  const button = event.target.closest("[data-letter-act]");
-  if (!button) return;
-  const { letter, letterAct } = button.dataset;
-  const [method, path] = { cancel: ["DELETE", ""], now: ["POST", "/send-now"], retry: ["POST", "/retry"] }[letterAct];
-  button.disabled = true;
-  try {
-    await api(method, `/letters/${letter}${path}`);
-    button.closest(".stuck")?.remove();
-  } catch (error) {
-    toast(error.message);
-    button.disabled = false;
-  }
-  changed([document.querySelector("#desk [data-conversation]")?.dataset.conversation]);
-});

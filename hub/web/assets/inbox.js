@@ -1,11 +1,11 @@
 // The inbox: choosing keeps the list where it is, the address follows, what is read is marked, and every act has a key.
 import htmx from "htmx.org";
-import { acts, changed, targets } from "./actions.js";
+import { acts, targets } from "./actions.js";
 import { api } from "./api.js";
 import { composer } from "./composer.js";
 import { part, toast, typing, words } from "./dom.js";
 import { on } from "./live.js";
-import { ask, list, scroller, shelf, toEnd } from "./shelf.js";
+import { list, scroller, shelf, toEnd } from "./shelf.js";
 import { frames } from "./timeline.js";
 import { undo } from "./undo.js";
 
@@ -216,5 +216,3 @@ if (shelf) {
   }
   arrived();
 }
-
-export { ask, changed, open, openId };

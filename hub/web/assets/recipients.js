@@ -7,10 +7,10 @@ const ADDRESS = /^[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;]+$/;
 const known = new Map();
 
 // "Li Na <li@example.org>, b@example.org" as [{address, name}], and the rest that is no address.
-export const parse = (text) => text.split(/[,;，；\n]+/).map((piece) => piece.trim()).filter(Boolean).map(one);
+const parse = (text) => text.split(/[,;，；\n]+/).map((piece) => piece.trim()).filter(Boolean).map(one);
 
 // One of them, as letters and drafts keep it.
-export function one(text) {
+function one(text) {
   const [, name, address] = text.match(/^"?(.*?)"?\s*<([^<>]+)>$/) ?? [null, "", text];
   return { address, name, wrong: !ADDRESS.test(address) };
 }

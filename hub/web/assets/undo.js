@@ -23,7 +23,7 @@ export function offerUndo(text, takeBack, { seconds = SECONDS, countdown = "", l
   document.getElementById("toasts")?.append(box);
 }
 
-export function close() {
+function close() {
   if (!offer) return;
   const { box, timer, ticks, late } = offer;
   clearTimeout(timer);
