@@ -26,12 +26,14 @@ def legs(**states: CallState) -> list[Leg]:
 
 
 async def events(screen: Subscription) -> list[tuple[str, dict[str, object]]]:
-    """What waits on a screen, as (type, data)."""
-    frames = (await screen.frames() or b"").decode()
-    found = []
-    for frame in frames.strip().split("\n\n"):
-        lines = dict(line.split(": ", 1) for line in frame.splitlines())
-        found.append((lines["event"], json.loads(lines["data"])))
+    """What waits on a screen, as (type, data), but for `activity`, which comes when it comes."""
+    found: list[tuple[str, dict[str, object]]] = []
+    while not found:
+        frames = (await screen.frames() or b"").decode()
+        for frame in frames.strip().split("\n\n"):
+            lines = dict(line.split(": ", 1) for line in frame.splitlines())
+            if lines["event"] != "activity":
+                found.append((lines["event"], json.loads(lines["data"])))
     return found
 
 
