@@ -145,9 +145,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_letters_conversation_id"), "letters", ["conversation_id"], unique=False)
     op.create_index(op.f("ix_letters_state_due_at"), "letters", ["state", "due_at"], unique=False)
-    op.create_index(
-        op.f("ix_letters_filed_at_state_due_at"), "letters", ["filed_at", "state", "due_at"], unique=False
-    )
+    op.create_index(op.f("ix_letters_filed_at_state_due_at"), "letters", ["filed_at", "state", "due_at"], unique=False)
     op.create_table(
         "merged_conversations",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
