@@ -210,6 +210,7 @@ class Ingest:
         """
         items = await self._canaries.taken_out(source, items)
         part = await self._prepare(source, items, live)
+        await self._settle_large(part)
         if after is not None:
             await asyncio.wait([after])
             after.result()
@@ -219,8 +220,8 @@ class Ingest:
         lane, limit = (self._calls, BATCH_ITEMS) if voice else (self._rest, self.batch_items(Lane.BULK))
         *before, last = _slices(part, limit)
         for slice in before:
-            await self._put(lane, slice)
-        await self._put(lane, replace(last, cursor=cursor, epoch=epoch) if cursor is not None else last)
+            await lane.put(slice)
+        await lane.put(replace(last, cursor=cursor, epoch=epoch) if cursor is not None else last)
 
     @property
     def phones_ring(self) -> bool:
@@ -245,7 +246,9 @@ class Ingest:
 
     async def quarantine(self, source: str, kind: str, reason: str, raw: bytes, about: dict[str, Any]) -> None:
         """Put *raw* aside durably: *kind* is `mail`, `delivery` or `event`; *about* is what a replay will need."""
-        await self._put(self._rest, Part(source, refused=(Refused(kind, reason, digest(raw), raw, about),)))
+        part = Part(source, refused=(Refused(kind, reason, digest(raw), raw, about),))
+        await self._settle_large(part)
+        await self._rest.put(part)
 
     async def replay(self, held_id: int) -> str:
         """Try again what lies in quarantine under *held_id*. Answers "" where it is recorded now, else why not."""
@@ -311,12 +314,8 @@ class Ingest:
         blob = digest(event.raw) if event.raw is not None else None
         return [Entry(event, live, blob, len(event.raw or b""))]
 
-    async def _put(self, lane: _Lane, part: Part) -> None:
-        await self._settle_large(part)
-        await lane.put(part)
-
     async def _settle_large(self, part: Part) -> None:
-        """Make the large blobs of *part* durable, just before the transaction that names them."""
+        """Make the large blobs of *part* durable, before the transaction that names them."""
         large = [
             (entry.blob, entry.event.raw)
             for entry in part.entries

@@ -40,6 +40,7 @@ class Blobs:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
+        self._durable: set[Path] = set()  # folders whose own names are
 
     def settle(self, name: str, data: bytes) -> None:
         """Make a large blob durable before the transaction that will name it. Small ones need nothing. Blocks."""
@@ -49,8 +50,11 @@ class Blobs:
         if not path.exists():
             self._write(path, data)
         # Of a file that is there already, too: whoever wrote it may have been killed before this, or be about to do it.
-        for folder in (path.parent, self._folder, self._folder.parent):
-            sync_folder(folder)
+        sync_folder(path.parent)
+        if path.parent not in self._durable:
+            sync_folder(self._folder)
+            sync_folder(self._folder.parent)
+            self._durable.add(path.parent)
 
     def _write(self, path: Path, data: bytes) -> None:
         """A file appears under its name whole and synced, or not at all."""
