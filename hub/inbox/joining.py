@@ -132,6 +132,12 @@ def undo_merge(conn: Connection, by: By, deed: sa.Row[Any]) -> Done:
     for table, name in ((drafts, "drafts"), (conversation_reads, "reads")):
         kept = [row for row in document[name] if row["conversation_id"] == gone]
         _restore(conn, table, (gone,), kept)
+    _restore(
+        conn,
+        conversation_reads,
+        (into,),
+        _read_before(document["reads"], _own(conn, conversation_reads, (into,)), into),
+    )
     _measure(conn, gone, waits=learned)
     _measure(conn, into, waits=now["waiting_since"] != after["waiting_since"])
     return Done((gone, into), (), None)
@@ -335,6 +341,16 @@ def _read_least(rows: Sequence[dict[str, Any]], into: int) -> list[dict[str, Any
         for agent, times in by_agent.items()
         if len(times) > 1
     ]
+
+
+def _read_before(before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], into: int) -> list[dict[str, Any]]:
+    """How far *into* was read *before* it was merged, but for whoever has read in it since."""
+    own = {row["agent"]: row for row in before if row["conversation_id"] == into}
+    merged = {row["agent"]: row for row in _read_least(before, into)}
+    current = {row["agent"]: row for row in now}
+    agents = sorted({*own, *current})
+    chosen = ((own if current.get(each) == merged.get(each) else current).get(each) for each in agents)
+    return [row for row in chosen if row is not None]
 
 
 def _pairs(conn: Connection, ids: Sequence[int]) -> list[tuple[int, int]]:
