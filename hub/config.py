@@ -13,20 +13,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hub import config_values as values
 from hub import registry
-from hub.contracts import Adapter, Connector, Door, Loan, Misconfigured, Sender, Settings, Setup, Webhook
+from hub.config_calls import CallsConfig, CallsTable, HoursTable, LineConfig, LineTable, Recorded, Telephony
+from hub.contracts import (
+    Adapter,
+    Connector,
+    Dialer,
+    Door,
+    Loan,
+    Misconfigured,
+    Recorder,
+    Sender,
+    Settings,
+    Setup,
+    Webhook,
+)
 from hub.grants import keys as token_keys
 from hub.grants.apps import App, OAuthTable
+from hub.hours import WEEKDAYS, Hours, Span, read_spans
 from hub.inbox.teams import Assign, Team
 from hub.privacy.mail_rules import Internal
 from hub.references import Secrets, is_reference
 from hub.vocabulary import Agent
 
 T = TypeVar("T", bound=BaseModel)
+_NEVER: tuple[Span, ...] = ()
 Value = TypeVar("Value")
 Lend = Callable[[str], Loan]
 """What the running hub lends to the plug-ins of the source of that name."""
@@ -65,6 +81,10 @@ class AgentTable(_Table):
     name: str
     handles: list[str] = []
     extensions: list[str] = []
+    hours: str = ""
+    skills: list[str] = []
+    languages: list[str] = []
+    stand_in: str = ""
 
 
 class TeamTable(_Table):
@@ -93,6 +113,7 @@ class SourceTable(_Table):
     account: str = ""
     canary_minutes: int = Field(0, ge=0)
     team: str = ""
+    plan: str = ""
 
 
 class CrmTable(_Table):
@@ -106,6 +127,9 @@ TABLES: Mapping[str, type[BaseModel]] = MappingProxyType(
         "hub": HubTable,
         "privacy": PrivacyTable,
         "inbox": InboxTable,
+        "calls": CallsTable,
+        "hours": HoursTable,
+        "lines": LineTable,
         "agents": AgentTable,
         "teams": TeamTable,
         "sources": SourceTable,
@@ -113,7 +137,7 @@ TABLES: Mapping[str, type[BaseModel]] = MappingProxyType(
         "crm": CrmTable,
     }
 )
-"""The tables of the file. `agents`, `teams`, `sources`, `oauth` and `crm` hold one such table for each name."""
+"""The tables of the file. All but `hub`, `privacy`, `inbox` and `calls` hold one such table for each name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +168,8 @@ class Plugins:
     door: Door | None
     webhook: Webhook | None
     sender: Sender | None
+    dialer: Dialer | None = None
+    recorder: Recorder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +179,7 @@ class SourceConfig:
     "" where a password does, and *account* whoever gives it where that is another than the mailbox itself. *team* is
     the team its new conversations belong to, "" for none. Every *canary_minutes* (0: never) it sends a test mail to
     itself.
+    *plan* is the routing plan by which the hub answers its calls, "" where it only observes them.
     `Config.plugins` builds the plug-ins it *offers*."""
 
     name: str
@@ -164,6 +191,7 @@ class SourceConfig:
     account: str
     canary_minutes: int
     team: str
+    plan: str
     offers: registry.Provider = field(repr=False)
     typed: Mapping[type[Settings], Settings] = field(repr=False)
 
@@ -215,6 +243,7 @@ class Config:
     agents: Mapping[str, Agent]
     teams: Mapping[str, Team]
     inbox: InboxConfig
+    telephony: Telephony
     oauth: Mapping[str, App]
     keys: tuple[bytes, ...] = field(repr=False)
     crm: Mapping[str, CrmConfig]
@@ -258,12 +287,13 @@ class Config:
             agents=tuple(self.agents.values()),
             webhook_url=self.webhook_url(source),
             loan=lend(source) if lend else None,
+            plan=config.plan,
         )
 
         def build(plugin: Callable[..., Value] | None, settings: Settings | None) -> Value | None:
             return None if plugin is None else plugin(settings, setup)
 
-        def of(plugin: type[Connector] | type[Door] | type[Webhook] | type[Sender] | None) -> Settings | None:
+        def of(plugin: type[registry.Plugin] | None) -> Settings | None:
             return None if plugin is None else config.typed[plugin.Settings]
 
         offers = config.offers
@@ -272,6 +302,8 @@ class Config:
             door=build(offers.door, of(offers.door)),
             webhook=build(offers.webhook, of(offers.webhook)),
             sender=build(offers.sender, of(offers.sender)),
+            dialer=build(offers.dialer, of(offers.dialer)),
+            recorder=build(offers.recorder, of(offers.recorder)),
         )
 
     def adapters(self) -> tuple[dict[str, Adapter], tuple[Problem, ...]]:
@@ -317,6 +349,7 @@ class _Reader:
         self.problems: list[Problem] = []
         self.secrets: set[str] = set()
         self.region = ""
+        self.timezone = "UTC"
         self.providers: dict[str, registry.Provider] = {}
 
     def config(self) -> Config:
@@ -327,6 +360,8 @@ class _Reader:
         hub = self.checked("hub", HubTable, self.section("hub")) or HubTable()
         self.region = self.value("hub.region", "", values.region, hub.region)
         self.value("hub.listen", ("", 0), values.listen, hub.listen)
+        self.timezone = self.value("hub.timezone", "UTC", values.timezone, hub.timezone)
+        telephony = self.telephony()
         agents = self.agents()
         teams = self.teams(agents)
         sources = self.sources(agents)
@@ -339,12 +374,13 @@ class _Reader:
             store=self.url("hub.store", hub.store, lambda text: values.store(text, self.folder)),
             redis=self.url("hub.redis", hub.redis, values.redis),
             region=self.region,
-            timezone=self.value("hub.timezone", "UTC", values.timezone, hub.timezone),
+            timezone=self.timezone,
             languages=self.all("hub.languages", hub.languages or ["en"], values.language),
             sources=MappingProxyType(sources),
             agents=MappingProxyType(agents),
             teams=MappingProxyType(teams),
             inbox=self.inbox(),
+            telephony=telephony,
             oauth=MappingProxyType(self.oauth()),
             keys=self.keys(hub.key),
             crm=MappingProxyType(self.crm()),
@@ -372,8 +408,84 @@ class _Reader:
                     if owner.setdefault(one, name) != name:
                         cure = 'Give it to one of them; a shared line stands in its source\'s "ours", with "rings".'
                         self.wrong(f"{path}.{kind}[{place}]", f"{one} is {owner[one]}'s already. {cure}")
-            agents[name] = Agent(name, agent.name, handles, extensions)
+            self.named(f"{path}.hours", agent.hours, "hours")
+            if agent.stand_in:
+                self.agent(f"{path}.stand_in", agent.stand_in, self.section("agents"))
+            agents[name] = Agent(
+                name,
+                agent.name,
+                handles,
+                extensions,
+                hours=agent.hours,
+                skills=frozenset(agent.skills),
+                languages=self.all(f"{path}.languages", agent.languages, values.language_tag),
+                stand_in=agent.stand_in,
+            )
         return agents
+
+    def telephony(self) -> Telephony:
+        """What is said of calls, hours and lines."""
+        hours = {}
+        for name, table in self.tables("hours"):
+            path = f"hours.{values.quoted(name)}"
+            if (read := self.checked(path, HoursTable, table)) is not None:
+                hours[name] = self.opening(name, path, read)
+        lines = {}
+        for number, table in self.section("lines").items():
+            path = f"lines.{values.quoted(number)}"
+            handle = self.value(path, "", self.handle, number)
+            line = self.checked(path, LineTable, table) if isinstance(table, dict) else None
+            if not isinstance(table, dict):
+                self.wrong(path, f"must be a table. Write [{path}] and its keys below.")
+            if handle and line is not None:
+                record = Recorded(line.record)
+                lines[handle] = LineConfig(handle, line.name, record, line.voicemail, line.keep_days)
+        return Telephony(self.calls(), MappingProxyType(hours), MappingProxyType(lines))
+
+    def opening(self, name: str, path: str, table: HoursTable) -> Hours:
+        """One table of hours."""
+        zone = self.value(f"{path}.timezone", "UTC", values.timezone, table.timezone or self.timezone)
+        week = [self.value(f"{path}.{day}", _NEVER, read_spans, getattr(table, day)) for day in WEEKDAYS]
+        special = {}
+        for day, text in table.special.items():
+            where = f"{path}.special.{values.quoted(day)}"
+            when = self.value(where, None, values.day, day)
+            if when is not None:
+                special[when] = self.value(where, _NEVER, read_spans, text)
+        return Hours(name, ZoneInfo(zone), week, frozenset(table.holidays), MappingProxyType(special))
+
+    def calls(self) -> CallsConfig:
+        """How calls are worked on."""
+        table = self.checked("calls", CallsTable, self.section("calls")) or CallsTable()
+        self.named("calls.hours", table.hours, "hours")
+        span = self.value("calls.call_from", _NEVER, read_spans, f"{table.call_from}-{table.call_to}")
+        days = set()
+        for place, day in enumerate(table.quiet_days):
+            if day in WEEKDAYS:
+                days.add(WEEKDAYS.index(day))
+            else:
+                self.wrong(f"calls.quiet_days[{place}]", values.unknown(day, WEEKDAYS, "weekday"))
+        for place, source in enumerate(table.dialers):
+            self.named(f"calls.dialers[{place}]", source, "sources")
+        return CallsConfig(
+            table.ring_seconds,
+            table.wrap_up_seconds,
+            tuple(dict.fromkeys(table.dispositions)),
+            table.missed_hours,
+            table.hours,
+            table.presumed_over_hours,
+            span[0] if span else None,
+            frozenset(days),
+            frozenset(self.all("calls.consent_regions", table.consent_regions, values.region)),
+            tuple(table.dialers),
+        )
+
+    def named(self, path: str, name: str, section: str, source: str = "") -> None:
+        """*name*, where one is given, must be one of the tables of *section*."""
+        if name and name not in (there := self.section(section)):
+            guess = registry.nearest(name, there)
+            cure = f'Did you mean "{guess}"?' if guess else f"Add [{section}.{name}]."
+            self.wrong(path, f"there is no [{section}.{name}]. {cure}", source=source)
 
     def teams(self, agents: Mapping[str, Agent]) -> dict[str, Team]:
         """The teams."""
@@ -398,7 +510,7 @@ class _Reader:
             self.wrong("inbox.red_hours", f"must not be less than amber_hours, which is {table.amber_hours:g}.")
         return InboxConfig(table.undo_seconds, table.amber_hours, table.red_hours)
 
-    def agent(self, path: str, agent: str, agents: Mapping[str, Agent], source: str = "") -> None:
+    def agent(self, path: str, agent: str, agents: Mapping[str, object], source: str = "") -> None:
         """*agent* must be one of *agents*."""
         if agent not in agents:
             guess = registry.nearest(agent, agents)
@@ -456,6 +568,7 @@ class _Reader:
             account=frame.account,
             canary_minutes=frame.canary_minutes,
             team=frame.team,
+            plan=frame.plan,
             offers=offers,
             typed=MappingProxyType(typed),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ LANGUAGES = ("en", "zh-Hans", "zh-Hant")
 _LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:\[\]/]+):(?P<port>[0-9]{1,5})")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _PHONE_SCHEMES = ("tel", "sip", "sips", "whatsapp", "phone", "callto", "client")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -87,6 +89,21 @@ def language(text: str) -> str:
     if text not in LANGUAGES:
         raise ValueError(f'the hub does not speak "{text}". It speaks {", ".join(LANGUAGES)}.')
     return text
+
+
+def language_tag(text: str) -> str:
+    """A language that people speak, as BCP 47 writes it: `de`, `zh-Hant`."""
+    if not _LANGUAGE.fullmatch(text):
+        raise ValueError(f'"{text}" is no language. Write it as "de" or "zh-Hant" (BCP 47).')
+    return text
+
+
+def day(text: str) -> date:
+    """The date in a key such as `2026-12-24`."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f'"{text}" is no date. Write it as "2026-12-24".') from None
 
 
 def name(text: str) -> str:

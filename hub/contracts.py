@@ -13,17 +13,25 @@ from hub.vocabulary import (
     Activity,
     Agent,
     Arrival,
+    Asked,
     Changed,
     Changes,
+    Channel,
     ContactRecord,
     Delivery,
+    Dial,
+    Dialled,
     Event,
     Freshness,
     Item,
     Letter,
+    Media,
+    Receipt,
+    Recording,
     Reply,
     Sent,
     Sighting,
+    Step,
 )
 
 
@@ -81,12 +89,17 @@ class Loan(Protocol):
         get their new ids. Answers the ids among *sightings* that it does not know, which are to be fetched.
         Raises `Unavailable`."""
 
+    async def route(self, asked: Asked) -> Step | None:
+        """What to do next with a call that the hub answers on this source; None where no plan answers it, and the
+        phone system is to go on by itself. Raises `Unavailable`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What the core tells a plug-in about itself: the source's or CRM's *name*, the default *region* for phone numbers,
     our own addresses on this source (*ours*), whose screens ring by default (*rings*), the colleagues (*agents*),
     and the *webhook_url* under which the provider reaches us. A CRM has neither addresses nor screens nor webhook.
+    *plan* is the routing plan by which the hub answers this source's calls, "" where it only observes them.
     *loan* is `None` where no hub runs: for a check of the file, and for a CRM."""
 
     name: str
@@ -96,6 +109,7 @@ class Setup:
     agents: tuple[Agent, ...]
     webhook_url: str
     loan: Loan | None = None
+    plan: str = ""
 
 
 Record = Callable[[Sequence[Item]], Awaitable[None]]
@@ -158,11 +172,16 @@ class Webhook(ABC):
         """Return for a genuine delivery. Raises `Forged`, or `Malformed` where it cannot be read so far."""
 
     @abstractmethod
-    def parse(self, delivery: Delivery) -> Sequence[Event | Changed]:
+    def parse(self, delivery: Delivery) -> Sequence[Event | Changed | Receipt]:
         """What a verified delivery says; empty where it is known and not wanted. Raises `Unsupported`."""
 
-    def reply(self, delivery: Delivery) -> Reply:
-        """What the provider is told once everything is durable."""
+    def asked(self, delivery: Delivery) -> Asked | None:
+        """The question in a verified delivery that asks what to do with a call; by default there is none."""
+        return None
+
+    def reply(self, delivery: Delivery, step: Step | None = None) -> Reply:
+        """What the provider is told once everything is durable. *step* is the answer to what it `asked`, None where it
+        asked nothing or no plan answers."""
         return Reply()
 
 
@@ -176,6 +195,9 @@ class Sender(ABC):
 
     Settings: ClassVar[type[Settings]]
 
+    channels: ClassVar[frozenset[Channel]] = frozenset({Channel.EMAIL})
+    """What it can send on."""
+
     @property
     def ready(self) -> bool:
         """Whether the settings say how to send. A source that only receives says nothing of it."""
@@ -188,6 +210,61 @@ class Sender(ABC):
     async def file(self, letter: Letter) -> None:  # noqa: B027 — nothing to do is a full answer
         """Keep a copy of a letter that was sent where the provider keeps such, once, however often this is called: most
         mail servers leave that to the sender."""
+
+    async def close(self) -> None:  # noqa: B027 — nothing to do is a full answer
+        """The hub stops: close what is open."""
+
+
+class Dialer(ABC):
+    """Places calls over a source. Built as `Dialer(settings, setup)`; no I/O in the constructor. Each call tries once.
+
+    All raise `Rejected`, `Misconfigured`, `Unavailable` (it surely did not happen) and `Unsupported` (this one never
+    will: the text says why); they let `TimeoutError` out where no answer came and it may have happened.
+    """
+
+    Settings: ClassVar[type[Settings]]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the settings say how to call."""
+        return True
+
+    @abstractmethod
+    def reaches(self, phone: str) -> bool:
+        """Whether it can ring this *phone* of a colleague (a handle, or an extension such as `pbx/21`)."""
+
+    @abstractmethod
+    async def dial(self, wanted: Dial) -> Dialled:
+        """Place a call. Returns as soon as the provider has taken it: what becomes of it is told by its events."""
+
+    @abstractmethod
+    async def hang_up(self, key: str) -> None:
+        """End the call of that key, whoever is on it. One that is over stays over."""
+
+    async def close(self) -> None:  # noqa: B027 — nothing to do is a full answer
+        """The hub stops: close what is open."""
+
+
+class Recorder(ABC):
+    """Brings in the recordings of a source's calls, and begins and ends them. Built as `Recorder(settings, setup)`; no
+    I/O in the constructor. Raises as `Dialer`."""
+
+    Settings: ClassVar[type[Settings]]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the settings say how to fetch."""
+        return True
+
+    @abstractmethod
+    async def fetch(self, recording: Recording, most: int) -> Media:
+        """The sound of *recording*, of at most *most* bytes, with the source's own credentials and from the configured
+        host only: an address elsewhere, a redirect away from it, what is larger or is no sound raises `Unsupported`.
+        One that is not there yet raises `Unavailable`."""
+
+    async def record(self, key: str, on: bool) -> None:
+        """Begin or go on (*on*), or pause, recording the call of that key. By default a source cannot."""
+        raise Unsupported("This phone system cannot be told to record.")
 
     async def close(self) -> None:  # noqa: B027 — nothing to do is a full answer
         """The hub stops: close what is open."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from hub.calls import direction_of, fold_calls
+from hub.calls.fold import direction_of, fold_calls
 from hub.vocabulary import Call, Direction, Event, Facts, Meeting, Message
 
 

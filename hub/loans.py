@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hub.operation import Progress
     from hub.service import Service
     from hub.store import Store
-    from hub.vocabulary import Sighting
+    from hub.vocabulary import Asked, Sighting, Step
 
 
 class SourceLoan:
@@ -34,6 +34,10 @@ class SourceLoan:
     async def rebind(self, place: str, sightings: Sequence[Sighting]) -> frozenset[str]:
         """Give the known copies in *place* their new ids, and answer the ids that are not known."""
         return await self._store.write(lambda conn: copies.rebind(conn, self._source, place, sightings))
+
+    async def route(self, asked: Asked) -> Step | None:
+        """What to do next with a call that the hub answers."""
+        return None
 
 
 async def lend_operation(service: Service, args: Mapping[str, Any], progress: Progress) -> dict[str, str]:

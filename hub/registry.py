@@ -15,7 +15,9 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
-from hub.contracts import Adapter, Connector, Door, Sender, Settings, Webhook
+from hub.contracts import Adapter, Connector, Dialer, Door, Recorder, Sender, Settings, Webhook
+
+Plugin = Connector | Door | Webhook | Sender | Dialer | Recorder
 
 
 class UnknownPlugin(LookupError):
@@ -28,18 +30,20 @@ class BrokenPlugin(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What one provider's folder and door offer: any of the four, at least one."""
+    """What one provider's folder and door offer: any of these, at least one."""
 
     name: str
     connector: type[Connector] | None = None
     door: type[Door] | None = None
     webhook: type[Webhook] | None = None
     sender: type[Sender] | None = None
+    dialer: type[Dialer] | None = None
+    recorder: type[Recorder] | None = None
 
     @property
     def settings(self) -> tuple[type[Settings], ...]:
         """The settings of its plug-ins, each class once."""
-        plugins = (self.connector, self.door, self.webhook, self.sender)
+        plugins = (self.connector, self.door, self.webhook, self.sender, self.dialer, self.recorder)
         return tuple(dict.fromkeys(plugin.Settings for plugin in plugins if plugin is not None))
 
 
@@ -61,6 +65,8 @@ def provider(name: str) -> Provider:
         door=_plugin(out, "Door", Door),
         webhook=_plugin(door, "Webhook", Webhook),
         sender=_plugin(out, "Sender", Sender),
+        dialer=_plugin(out, "Dialer", Dialer),
+        recorder=_plugin(out, "Recorder", Recorder),
     )
     if not found.settings:
         raise BrokenPlugin(f'Provider "{name}" has neither a Connector nor a Door nor a Webhook nor a Sender.')

@@ -15,7 +15,7 @@ from enum import StrEnum
 from hub.formats.mail import Attachment as Attachment
 from hub.formats.reports import Report as Report
 
-NAMESPACES = frozenset({"mail", "ical", "twilio", "slack"})
+NAMESPACES = frozenset({"mail", "ical", "twilio", "slack", "log"})
 """Key namespaces of what other systems name: nothing whose own name becomes a namespace may be called so."""
 
 
@@ -79,16 +79,48 @@ class Level(StrEnum):
 
 
 class CallState(StrEnum):
-    """Where a call or one of its legs stands. A state never goes back: the order is the rank."""
+    """Where a call or one of its legs stands. It never goes back to a lower rank.
 
+    `queued`: it waits for a phone, or to be placed. `held` and `transferred` (it was passed on, and the next one has
+    not taken it yet) are ways of being answered, among which the latest counts.
+    """
+
+    QUEUED = "queued"
     RINGING = "ringing"
     ANSWERED = "answered"
+    HELD = "held"
+    TRANSFERRED = "transferred"
     ENDED = "ended"
 
     @property
     def rank(self) -> int:
-        """Later states win over earlier ones, whatever order their events came in."""
-        return (CallState.RINGING, CallState.ANSWERED, CallState.ENDED).index(self)
+        """States of a higher rank win over those of a lower one, whatever order their events came in."""
+        return _CALL_RANKS[self]
+
+    @property
+    def taken(self) -> bool:
+        """Whether somebody has picked up, and it is not over."""
+        return self in (CallState.ANSWERED, CallState.HELD, CallState.TRANSFERRED)
+
+
+_CALL_RANKS = {
+    CallState.QUEUED: 0,
+    CallState.RINGING: 1,
+    CallState.ANSWERED: 2,
+    CallState.HELD: 2,
+    CallState.TRANSFERRED: 2,
+    CallState.ENDED: 3,
+}
+
+
+class Joined(StrEnum):
+    """How a leg came into its call, where it is not the phone that was simply dialled."""
+
+    QUEUE = "queue"
+    PICKUP = "pickup"
+    BLIND_TRANSFER = "blind-transfer"
+    WARM_TRANSFER = "warm-transfer"
+    CONFERENCE = "conference"
 
 
 class Outcome(StrEnum):
@@ -144,15 +176,43 @@ class Message:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
     """One phone of a call. *phone* is what rings: a handle, or an extension such as `pbx/21`; *agent* an agent's id
-    where the provider names one. *id* is the provider's and unique within the call."""
+    where the provider names one. *id* is the provider's and unique within the call. *joined* says how it came in, and
+    *by* the id of the leg that passed the call on to it."""
 
     id: str
     phone: str | None = None
     agent: str | None = None
     state: CallState | None = None
+    started_at: datetime | None = None
     answered_at: datetime | None = None
     ended_at: datetime | None = None
     outcome: Outcome | None = None
+    joined: Joined | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What a provider keeps of a call's sound. *id* is the provider's; *url* where it lies, "" where the id is enough
+    to ask for it; *voicemail*: the caller left it for us. *seconds* is its length."""
+
+    id: str
+    url: str = ""
+    voicemail: bool = False
+    seconds: int | None = None
+    channels: int | None = None
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """What was said in a call, or in one of its recordings (*recording*, an id; "" is the call itself). *id* is the
+    provider's: a later text under it replaces the earlier one."""
+
+    id: str
+    text: str
+    recording: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +220,9 @@ class Call:
     """What is known of a call. *line* is the number of ours that was called or calls out; *legs* the phones.
 
     *duration* is talking time in seconds. *direction* is set only where the provider says it; otherwise the core
-    derives it from the addresses that are ours.
+    derives it from the addresses that are ours. *queue* is the name of the queue or group that it waits or waited in.
+    *recovered*: it was read afterwards from what the provider keeps, because nothing told of it when it happened.
+    *presumed*: its end was never heard, a rule of ours closed it.
     """
 
     participants: tuple[Participant, ...] | None = None
@@ -173,6 +235,11 @@ class Call:
     duration: int | None = None
     outcome: Outcome | None = None
     legs: tuple[Leg, ...] = ()
+    queue: str | None = None
+    recordings: tuple[Recording, ...] = ()
+    transcripts: tuple[Transcript, ...] = ()
+    recovered: bool | None = None
+    presumed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,7 +369,28 @@ class Sighting:
     received_at: datetime
 
 
-Item = Event | RawMail | Unreadable | Flagged | Removed
+class Delivered(StrEnum):
+    """What became of a text message of ours. It never goes back to an earlier one of these, except that `failed` is
+    believed until it was `delivered`."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    DELIVERED = "delivered"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A provider's word on a message that we sent: *key* is the interaction's, *reason* why it failed, as one line.
+    Nothing happens where the hub sent no such message."""
+
+    key: str
+    state: Delivered
+    at: datetime
+    reason: str = ""
+
+
+Item = Event | RawMail | Unreadable | Flagged | Removed | Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,23 +452,155 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A text that a provider has approved beforehand, with which a conversation may be begun where free text may not
+    (WhatsApp). *id* is the provider's, *values* fill its gaps by name or number."""
+
+    id: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """A message to be sent, ready in the channel's wire format: of a mail *raw* is the whole of it (RFC 5322, CRLF line
-    ends, with its Message-ID and without Bcc), *sender* and *recipients* are the envelope's addresses as handles."""
+    ends, with its Message-ID and without Bcc), of a text message its text in UTF-8. *sender* and *recipients* are the
+    envelope's addresses as handles. *template* says it instead of *raw*, which is then what people read of it."""
 
     key: str
     sender: str
     recipients: tuple[str, ...]
     raw: bytes = field(repr=False)
+    template: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A letter that the provider took: what it calls it ("" where it does not say), and the recipients that it refused
-    at once, each with the reason as one line. It took it for at least one of them."""
+    at once, each with the reason as one line. It took it for at least one of them. *key* is the interaction's, where
+    the provider's id decides it: "" leaves it as `Letter.key`."""
 
     provider_id: str = ""
     refused: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial:
+    """A call to be placed: *phone* of the *agent* rings first (a handle, or an extension such as `pbx/21`), then
+    *callee* (a handle), who sees *line*, a number of ours. *id* is the hub's own and the same at every attempt.
+    *ring_seconds* is how long the callee's phone rings. *machine*: find out whether a person or a machine answers.
+    """
+
+    id: str
+    agent: str
+    phone: str
+    callee: str
+    line: str
+    ring_seconds: int = 40
+    machine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """A call that the provider places: the *key* of the interaction that its events will make."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Sound as a provider keeps it: a media type such as `audio/wav`, and the bytes."""
+
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+class Heard(StrEnum):
+    """What became of the step before, when a provider asks what to do next with a call."""
+
+    BEGAN = "began"  # the call has just come in: there was none
+    DONE = "done"  # it was said, or left, or waited for
+    DIGITS = "digits"  # the caller pressed something
+    NOTHING = "nothing"  # the caller pressed nothing in time
+    ANSWERED = "answered"  # a phone was picked up, and the talk is over
+    UNANSWERED = "unanswered"  # no phone was picked up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A provider asks what to do with a call that the hub is to answer. *key*, *caller* and *line* are as in the
+    call's events, *caller* "" where withheld. *place* is the `Step.place` that it was given before, "" at the
+    beginning; *heard* what came of it, with *digits* where some were pressed."""
+
+    key: str
+    caller: str
+    line: str
+    at: datetime
+    place: str = ""
+    heard: Heard = Heard.BEGAN
+    digits: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Something the caller hears: *text* to be spoken in *language* (BCP 47), or the *audio* at an https address or
+    under a name that the phone system knows."""
+
+    text: str = ""
+    language: str = ""
+    audio: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Wait until the caller presses up to *most* digits, for *seconds*."""
+
+    most: int = 1
+    seconds: int = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ring:
+    """Ring these *phones* (handles, or extensions such as `pbx/21`) at once for *seconds*, and connect the first that
+    is picked up. *record*: from the answer on, once the caller was told."""
+
+    phones: tuple[str, ...]
+    seconds: int = 20
+    record: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Keep the caller waiting for *seconds* with *music* (as `Prompt.audio`; "" is the provider's own), then ask
+    again. *queue* is what it waits in."""
+
+    queue: str
+    seconds: int = 10
+    music: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeMessage:
+    """Let the caller leave a message of at most *seconds* after a tone."""
+
+    seconds: int = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp:
+    """End the call. *busy*: without having answered it, so that the caller hears the busy tone."""
+
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What to do next with a call: say the *prompts*, then the *action*; None goes on at once and asks again. *place*
+    comes back with the next `Asked`; it is of letters, digits and ``.:/,_-`` only."""
+
+    place: str
+    prompts: tuple[Prompt, ...] = ()
+    action: Listen | Ring | Wait | TakeMessage | HangUp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,9 +673,20 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A colleague: the handles and extensions (`pbx/21`) at which she can be reached."""
+    """A colleague: the handles and extensions (`pbx/21`) at which she can be reached. *hours* names the table of her
+    working hours ("": always), *skills* and *languages* (BCP 47) what callers may be brought to her for, *stand_in* is
+    the agent who takes her place while she is away."""
 
     id: str
     name: str
     handles: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
+    hours: str = ""
+    skills: frozenset[str] = frozenset()
+    languages: tuple[str, ...] = ()
+    stand_in: str = ""
+
+    @property
+    def phones(self) -> tuple[str, ...]:
+        """What can ring: her extensions, and those of her handles that are phones."""
+        return (*self.extensions, *(handle for handle in self.handles if handle.startswith(("tel:", "sip:", "sips:"))))

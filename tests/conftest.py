@@ -1,6 +1,7 @@
 """The real servers that any test may ask for by the name of a fixture."""
 
 pytest_plugins = [
+    "tests.servers.asterisk",
     "tests.servers.chromium",
     "tests.servers.dovecot",
     "tests.servers.mail",

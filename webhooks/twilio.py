@@ -9,7 +9,7 @@ import hub
 from connectors.twilio.normalise import Us, events
 from connectors.twilio.settings import TwilioSettings
 from connectors.twilio.signature import body_form, form, is_json, named_key, signature, signed_parameters, signed_urls
-from hub import Delivery, Event, Forged, Malformed, Reply, Setup, Unsupported
+from hub import Delivery, Event, Forged, Malformed, Reply, Setup, Step, Unsupported
 from hub.formats.signing import Digest, equal
 
 _XML = "text/xml"
@@ -51,7 +51,7 @@ class Webhook(hub.Webhook):
             raise Unsupported("The request is genuine and of another account than account_sid says.")
         return events(fields, query, self._us, delivery.received_at)
 
-    def reply(self, delivery: Delivery) -> Reply:
+    def reply(self, delivery: Delivery, step: Step | None = None) -> Reply:
         """TwiML where Twilio asks for it, and nothing for what it merely tells."""
         try:
             _, fields = _parameters(delivery)

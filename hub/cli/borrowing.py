@@ -10,7 +10,7 @@ from hub.contracts import Rejected, Unavailable
 from hub.control import perform
 from hub.operation import Failure
 from hub.store import StoreLocked
-from hub.vocabulary import Sighting
+from hub.vocabulary import Asked, Sighting, Step
 
 
 class Borrowing:
@@ -49,3 +49,7 @@ class BorrowedLoan:
     async def rebind(self, place: str, sightings: Sequence[Sighting]) -> frozenset[str]:
         """All of *sightings*: nothing is known here, and nothing will be."""
         return frozenset(sighting.provider_id for sighting in sightings)
+
+    async def route(self, asked: Asked) -> Step | None:
+        """None: a command answers no calls."""
+        return None

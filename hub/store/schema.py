@@ -535,6 +535,7 @@ pops = Table(
     Column("mine", Boolean, nullable=False, server_default=sa.false()),
     Column("handle", Text, nullable=False),
     Column("line", Text, nullable=False),
+    _text("queue"),
     Column("since", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("revision", Integer, nullable=False),
@@ -671,6 +672,212 @@ refusals = Table(
     Column("reason", Text, primary_key=True),
     Column("count", BigInteger, nullable=False),
     Column("last_at", Instant, nullable=False),
+)
+
+# --- calls ------------------------------------------------------------------------------------------------------------
+
+# What two phone systems call the same call: events under `key` are those of the interaction under `into_key`.
+call_keys = Table(
+    "call_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("into_key", Text, nullable=False, index=True),
+)
+
+# How an agent can be reached, on every channel. state: available | away | dnd; until: then it is over by itself.
+availability = Table(
+    "availability",
+    metadata,
+    Column("agent", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("until", Instant),
+    _text("note"),
+    Column("changed_at", Instant, nullable=False),
+)
+
+# When an agent is out of the office, and who stands in.
+absences = Table(
+    "absences",
+    metadata,
+    _id(),
+    Column("agent", Text, nullable=False),
+    Column("from_at", Instant, nullable=False),
+    Column("until_at", Instant, nullable=False),
+    _text("stand_in"),
+    _text("note"),
+    Index(None, "agent", "until_at"),
+)
+
+# What an agent says of a call once it is over. state: open | done. ends_at: the wrap-up time is over then, and she is
+# rung again.
+wrap_ups = Table(
+    "wrap_ups",
+    metadata,
+    Column("interaction_id", BigInteger, primary_key=True),
+    Column("agent", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    _text("disposition"),
+    Column("began_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    Index(None, "agent", "state"),
+)
+
+# What somebody is to do, and by when: a promise made in a call, a next step.
+tasks = Table(
+    "tasks",
+    metadata,
+    _id(),
+    Column("title", Text, nullable=False),
+    Column("due_at", Instant),
+    _text("owner"),
+    Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="SET NULL"), index=True),
+    Column("interaction_id", BigInteger, index=True),
+    _text("created_by"),
+    Column("created_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    Index(None, "owner", "done_at", "due_at"),
+)
+
+# Numbers whose calls ring nowhere.
+blocked_numbers = Table(
+    "blocked_numbers",
+    metadata,
+    Column("handle", Text, primary_key=True),
+    _text("reason"),
+    Column("actor", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# What somebody agreed to, or does not want. purpose: call | record. given: false is a refusal (do not call). evidence:
+# how we know, in words; interaction_id where it was said.
+consents = Table(
+    "consents",
+    metadata,
+    Column("handle", Text, primary_key=True),
+    Column("purpose", Text, primary_key=True),
+    Column("given", Boolean, nullable=False),
+    _text("evidence"),
+    Column("interaction_id", BigInteger),
+    Column("actor", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# Calls that we place. state: wanted | placed | perhaps | refused | failed. key: the interaction's.
+dials = Table(
+    "dials",
+    metadata,
+    _id(),
+    _text("key"),
+    Column("agent", Text, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("callee", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _text("reason"),
+    Column("entry_id", BigInteger),
+    Column("at", Instant, nullable=False),
+    Index(None, "key"),
+    Index(None, "agent", "at"),
+)
+
+# Lists that are called one after the other. state: paused | running | done. agent: who calls.
+dial_lists = Table(
+    "dial_lists",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _text("line"),
+    _text("source"),
+    Column("attempts", Integer, nullable=False, server_default="3"),
+    Column("retry_minutes", Integer, nullable=False, server_default="60"),
+    _text("reason"),
+    Column("created_at", Instant, nullable=False),
+)
+
+# state: waiting | calling | reached | machine | refused | failed | skipped. due_at: not before.
+dial_entries = Table(
+    "dial_entries",
+    metadata,
+    _id(),
+    Column("list_id", BigInteger, ForeignKey("dial_lists.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("handle", Text, nullable=False),
+    _text("name"),
+    _text("note"),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Instant, nullable=False),
+    _text("reason"),
+    Column("dial_id", BigInteger),
+    Column("changed_at", Instant, nullable=False),
+    Index(None, "list_id", "state", "due_at", "position"),
+    Index(None, "dial_id"),
+)
+
+# The ledger of missed calls. state: open | closed. closed_by: the interaction in which somebody reached the person, or
+# who closed it by hand. alerted_at: somebody was told that it is overdue.
+missed_calls = Table(
+    "missed_calls",
+    metadata,
+    Column("interaction_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("handle", Text, nullable=False),
+    Column("contact_id", BigInteger),
+    _text("owner"),
+    Column("state", Text, nullable=False),
+    Column("missed_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("closed_by", BigInteger),
+    _text("closed_how"),
+    Column("alerted_at", Instant),
+    Index(None, "state", "due_at"),
+    Index(None, "handle", "state"),
+    Index(None, "contact_id", "state"),
+)
+
+# The sound of calls. state: waiting | kept | unwanted (no policy allows it) | refused | failed | gone (kept long
+# enough). reason: why. due_at: not fetched before. keep_until: deleted then.
+recordings = Table(
+    "recordings",
+    metadata,
+    _id(),
+    Column("interaction_id", BigInteger, nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("provider_id", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("voicemail", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    _text("reason"),
+    _text("blob"),
+    _text("media_type"),
+    Column("size", BigInteger, nullable=False, server_default="0"),
+    Column("seconds", Integer),
+    Column("channels", Integer),
+    Column("started_at", Instant),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Instant, nullable=False),
+    Column("claimed_until", Instant),
+    Column("keep_until", Instant),
+    Index(None, "source", "provider_id", unique=True),
+    Index(None, "state", "due_at"),
+    Index(None, "keep_until"),
+)
+
+# Callers who wait in a queue of a routing plan. place: where in the plan they are.
+queued_calls = Table(
+    "queued_calls",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("plan", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Index(None, "queue", "since"),
 )
 
 # --- people at the hub ----------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 import hub
 from connectors.calls.settings import CallsSettings
 from hub import NAMESPACES, Misconfigured
-from hub.calls import answered_by, fold_calls, ringing
+from hub.calls.fold import answered_by, fold_calls, ringing
 from tests.contracts.connector import setup
 from tests.contracts.recordings import recordings, webhook
 from tests.contracts.webhook import WebhookContract

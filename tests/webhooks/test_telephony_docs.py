@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import hub
 from connectors.calls.settings import CallsSettings
 from connectors.twilio.settings import TwilioSettings
-from hub.calls import fold_calls
+from hub.calls.fold import fold_calls
 from webhooks.calls import Webhook
 
 TEXT = (Path(__file__).parents[2] / "docs" / "TELEPHONY.md").read_text("utf-8")

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
-from hub.calls import answered_by
+from hub.calls.fold import answered_by
 from hub.privacy.visibility import readable
 from hub.timeline import Item
 from hub.vocabulary import Call, Channel, Direction, Kind, Level, Meeting, Message
