@@ -26,15 +26,20 @@ SETTINGS = Path(__file__).parent / "asterisk_etc"
 #: The phones that do not register: Asterisk calls each at a port of its own. "outside" is the public network.
 PLACES = ("desk", "second", "busydesk", "ringdesk", "outside")
 #: The columns of cdr_csv, with uniqueid and userfield switched on.
-CDR_COLUMNS = (
-    "accountcode src dst dcontext clid channel dstchannel lastapp lastdata start answer end duration billsec "
-    "disposition amaflags uniqueid userfield"
-).split()
+# fmt: off
+CDR_COLUMNS = [
+    "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start",
+    "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield",
+]
+# fmt: on
 #: The columns of our ``cel_custom.conf``.
-CEL_COLUMNS = (
-    "eventtype eventtime cid_name cid_num cid_ani cid_rdnis cid_dnid exten context channame appname appdata amaflags "
-    "accountcode uniqueid linkedid peer userfield userdeftype eventextra"
-).split()
+# fmt: off
+CEL_COLUMNS = [
+    "eventtype", "eventtime", "cid_name", "cid_num", "cid_ani", "cid_rdnis", "cid_dnid", "exten", "context",
+    "channame", "appname", "appdata", "amaflags", "accountcode", "uniqueid", "linkedid", "peer", "userfield",
+    "userdeftype", "eventextra",
+]
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Ami:
 
 @dataclass(frozen=True, slots=True)
 class Ari:
-    """Where the REST interface is (*url* ends in ``/ari``), who may log in, and which application the dialplan calls."""
+    """Where the REST interface is (*url* ends in ``/ari``), who may log in, and the application of the dialplan."""
 
     url: str
     username: str = "hub"
@@ -76,20 +81,14 @@ class Asterisk:
         self.process = ServerProcess([*self._command, "-f"], answers=self._answers, log=folder / "log" / "stdout")
 
     def restart(self) -> None:
-        """Stop the server as a power cut would, and start it again: calls are lost, registrations and files are kept."""
+        """Stop the server as a power cut would, and start it again. Calls are lost, registrations and files stay."""
         self.process.kill()
         self.process.start()
 
     def cli(self, command: str) -> str:
         """What the server's console prints for *command*."""
-        told = subprocess.run(
-            [*self._command, "-n", "-r", "-x", command],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=30,
-            check=True,
-        )
+        console = [*self._command, "-n", "-r", "-x", command]
+        told = subprocess.run(console, capture_output=True, text=True, errors="replace", timeout=30, check=True)
         return told.stdout
 
     def extend(self, dialplan: str) -> None:
@@ -153,15 +152,9 @@ def asterisk() -> Iterator[Asterisk]:
         pytest.fail("Asterisk is missing: run tests/servers/fetch_asterisk build/asterisk", pytrace=False)
     folder = folder_for("asterisk", OURSELVES)
     sip_port, *place_ports = _free_udp_ports(1 + len(PLACES))
-    ami, http_port = Ami(free_port()), free_port()
-    server = Asterisk(
-        TREE,
-        folder,
-        sip_port,
-        ami,
-        Ari(f"http://127.0.0.1:{http_port}/ari"),
-        dict(zip(PLACES, place_ports, strict=True)),
-    )
+    http_port = free_port()
+    ari = Ari(f"http://127.0.0.1:{http_port}/ari")
+    server = Asterisk(TREE, folder, sip_port, Ami(free_port()), ari, dict(zip(PLACES, place_ports, strict=True)))
     try:
         _configure(server, TREE, http_port)
         server.process.start()
