@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -102,8 +101,8 @@ class Telephony:
     """All of it: `calls`, `hours` by name, `lines` by handle."""
 
     calls: CallsConfig = field(default_factory=CallsConfig)
-    hours: Mapping[str, Hours] = MappingProxyType({})
-    lines: Mapping[str, LineConfig] = MappingProxyType({})
+    hours: Mapping[str, Hours] = field(default_factory=dict)
+    lines: Mapping[str, LineConfig] = field(default_factory=dict)
 
     def line(self, handle: str) -> LineConfig:
         """What is said of one of our numbers; what holds for all where nothing is."""
