@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 COMMANDS = (
-    *("serve", "check", "ingest", "contacts", "quarantine", "sources", "mail"),
+    *("serve", "check", "ingest", "contacts", "quarantine", "sources", "mail", "calls"),
     *("user", "token", "demo", "bench", "doctor"),
 )
 

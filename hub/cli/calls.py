@@ -1,0 +1,101 @@
+"""`hub calls`: place a call, work on lists of numbers that are called one after the other."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from hub.config import load
+from hub.control import perform
+from hub.operation import Failure
+
+SHOWN = 50
+
+
+def add(subparsers: Any) -> None:
+    """The command line."""
+    parser = subparsers.add_parser(
+        "calls", help="place a call, and lists that are called", description="Place calls, one or a whole list."
+    )
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION", dest="action")
+    dialling = actions.add_parser(
+        "dial",
+        help="call a number for an agent",
+        description="Calls a number: a phone of the agent rings first, then the number. Who does not want to be "
+        "called, quiet hours and missing consent are looked at before; whatever stands in the way is said.",
+    )
+    dialling.add_argument("number", metavar="NUMBER", help="as people write it, such as +49 30 123456")
+    dialling.add_argument("--agent", required=True, metavar="ID", help="who calls")
+    dialling.add_argument("--line", default="", metavar="NUMBER", help="our number that the other side sees")
+    dialling.add_argument("--source", default="", metavar="NAME", help="the phone system that places the call")
+    dialling.add_argument("--override", default="", metavar="REASON", help="call although the hour or the day is quiet")
+    listed = actions.add_parser("lists", help="the lists that are called, and how far they are")
+    listed.add_argument("--json", action="store_true", help="one JSON document for a program")
+    importing = actions.add_parser(
+        "list-import",
+        help="make a list of a CSV file",
+        description="Makes a paused list of a CSV file with the columns number, name and note. Rows that hold no "
+        "number are named by their line and left out.",
+    )
+    importing.add_argument("name", metavar="NAME", help="what the list is called")
+    importing.add_argument("file", type=Path, metavar="FILE", help="FILE.csv")
+    importing.add_argument("--agent", required=True, metavar="ID", help="who calls")
+    importing.add_argument("--line", default="", metavar="NUMBER", help="our number that the other side sees")
+    importing.add_argument("--source", default="", metavar="NAME", help="the phone system that places the calls")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what is asked."""
+    return int({"dial": _dial, "lists": _lists, "list-import": _import}[args.action](args))
+
+
+def _dial(args: argparse.Namespace) -> int:
+    config = load(args.config)
+    question = {
+        "callee": args.number,
+        "agent": args.agent,
+        "line": args.line,
+        "source": args.source,
+        "override": args.override,
+    }
+    placed: dict[str, str] = asyncio.run(perform(config, "calls.dial", question))
+    words = {"placed": f"{placed['phone']} rings, then {placed['callee']}.", "perhaps": "Perhaps it was placed."}
+    print(words.get(placed["state"], f"It was not placed: {placed['reason']}"))
+    if placed["state"] == "perhaps":
+        print(placed["reason"], file=sys.stderr)
+    return 0 if placed["state"] == "placed" else 1
+
+
+def _lists(args: argparse.Namespace) -> int:
+    found: list[dict[str, Any]] = asyncio.run(perform(load(args.config), "calls.lists", {}))
+    if args.json:
+        sys.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
+        return 0
+    if not found:
+        print("There is no list. Make one with: hub calls list-import NAME FILE.csv --agent ID")
+    for each in found:
+        print(f"{each['name']}: {each['state']}, {each['done']} of {each['total']} done, for {each['agent']}")
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    config = load(args.config)
+    try:
+        text = args.file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{args.file}: it cannot be read as UTF-8 text: {error}") from error
+    question = {"name": args.name, "csv": text, "agent": args.agent, "line": args.line, "source": args.source}
+    made: dict[str, Any] = asyncio.run(perform(config, "calls.list-import", question))
+    for row in made["refused"][:SHOWN]:
+        print(f"line {row['line']}: {row['reason']}", file=sys.stderr)
+    if len(made["refused"]) > SHOWN:
+        print(f"… and {len(made['refused']) - SHOWN:,} lines more.", file=sys.stderr)
+    if not made["total"]:
+        return 1
+    print(f'"{args.name}": {made["total"]:,} numbers. It is paused; {args.agent} starts it on its page.')
+    return 0
