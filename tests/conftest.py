@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.servers.chromium",
     "tests.servers.dovecot",
     "tests.servers.mail",
+    "tests.servers.phones",
     "tests.servers.postfix",
     "tests.servers.postgresql",
     "tests.servers.redis",

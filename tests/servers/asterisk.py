@@ -5,6 +5,7 @@ Debian 12 and 13 have no package of it, so ``fetch_asterisk`` unpacks the one of
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import shutil
 import socket
@@ -23,6 +24,8 @@ from tests.servers.process import OURSELVES, ServerProcess, folder_for, free_por
 ROOT = Path(__file__).parents[2]
 TREE = ROOT / "build" / "asterisk"
 SETTINGS = Path(__file__).parent / "asterisk_etc"
+#: How long anything of it may take.
+SECONDS = 30
 #: The phones that do not register: Asterisk calls each at a port of its own. "outside" is the public network.
 PLACES = ("desk", "second", "busydesk", "ringdesk", "outside")
 #: The columns of cdr_csv, with uniqueid and userfield switched on.
@@ -81,14 +84,17 @@ class Asterisk:
         self.process = ServerProcess([*self._command, "-f"], answers=self._answers, log=folder / "log" / "stdout")
 
     def restart(self) -> None:
-        """Stop the server as a power cut would, and start it again. Calls are lost, registrations and files stay."""
-        self.process.kill()
+        """Stop the server and start it again, in a second or two: calls are lost, registrations and files stay.
+
+        ``process.kill`` and ``process.start`` are a power cut instead, which forgets who registered just before.
+        """
+        self.process.stop()
         self.process.start()
 
     def cli(self, command: str) -> str:
         """What the server's console prints for *command*."""
         console = [*self._command, "-n", "-r", "-x", command]
-        told = subprocess.run(console, capture_output=True, text=True, errors="replace", timeout=30, check=True)
+        told = subprocess.run(console, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=True)
         return told.stdout
 
     def extend(self, dialplan: str) -> None:
@@ -119,9 +125,17 @@ class Asterisk:
         """The file of channel events, oldest first; missing before the first call."""
         return self.folder / "log" / "cel-custom" / "Master.csv"
 
-    def cdrs(self) -> list[dict[str, str]]:
-        """The call detail records written so far, by the names of ``CDR_COLUMNS``."""
-        return _rows(self.cdr_file, CDR_COLUMNS)
+    async def cdrs(self, number: int) -> list[dict[str, str]]:
+        """The call detail records by the names of ``CDR_COLUMNS``, as soon as there are *number*.
+
+        Asterisk writes each a moment after its call ended.
+        """
+        async with asyncio.timeout(SECONDS):
+            while True:
+                records = _rows(self.cdr_file, CDR_COLUMNS)
+                if len(records) >= number:
+                    return records
+                await asyncio.sleep(0.02)
 
     def cels(self) -> list[dict[str, str]]:
         """The channel events written so far, by the names of ``CEL_COLUMNS``."""
@@ -151,7 +165,7 @@ def asterisk() -> Iterator[Asterisk]:
     if not (TREE / "complete").exists():
         pytest.fail("Asterisk is missing: run tests/servers/fetch_asterisk build/asterisk", pytrace=False)
     folder = folder_for("asterisk", OURSELVES)
-    sip_port, *place_ports = _free_udp_ports(1 + len(PLACES))
+    sip_port, *place_ports = free_udp_ports(1 + len(PLACES))
     http_port = free_port()
     ari = Ari(f"http://127.0.0.1:{http_port}/ari")
     server = Asterisk(TREE, folder, sip_port, Ami(free_port()), ari, dict(zip(PLACES, place_ports, strict=True)))
@@ -209,7 +223,7 @@ def _rows(file: Path, columns: list[str]) -> list[dict[str, str]]:
         return [dict(zip(columns, row, strict=True)) for row in csv.reader(lines)]
 
 
-def _free_udp_ports(number: int) -> list[int]:
+def free_udp_ports(number: int) -> list[int]:
     """As many different ports of 127.0.0.1 that are free for TCP and UDP alike: SIP is spoken over both."""
     ports: list[int] = []
     with ExitStack() as held:
