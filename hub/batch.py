@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from hub.calls.missed import Due, in_plain_hours
+from hub.calls.recordings.policy import Sound
 from hub.fold import Told
 from hub.inbox.teams import Assignment
 from hub.live import LiveEvent
@@ -66,7 +68,8 @@ def _no_conversation(_: str) -> int | None:
 @dataclass(frozen=True, slots=True)
 class Books:
     """What recording needs to know beside the batch: our addresses, new ids, the blobs, which CRMs to tell, which
-    conversation a Message-ID of ours names (`hub.letters.token`), and whose new conversations are."""
+    conversation a Message-ID of ours names (`hub.letters.token`), whose new conversations are, when a missed call is
+    *due*, and what *sound* of calls may be kept."""
 
     ours: Ours
     new_id: Callable[[], int]
@@ -74,6 +77,8 @@ class Books:
     destinations: tuple[str, ...] = ()
     conversation_of: Callable[[str], int | None] = _no_conversation
     assignment: Assignment = field(default_factory=Assignment)
+    due: Due = in_plain_hours
+    sound: Sound = field(default_factory=Sound)
 
 
 class Row(NamedTuple):

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub import audit
+from hub.calls.recordings import rows as sound
+from hub.calls.recordings.policy import Why
 from hub.letters.letters import forget
 from hub.live import LiveEvent
 from hub.privacy.visibility import Actor
@@ -23,14 +25,17 @@ from hub.store.schema import (
     copies,
     events,
     interactions,
+    missed_calls,
     note_mentions,
     notes,
     participants,
     pops,
+    recordings,
     tombstones,
+    wrap_ups,
 )
 
-_ABOUT = (activities, copies, participants, pops, notes)
+_ABOUT = (activities, copies, participants, pops, notes, missed_calls, recordings, wrap_ups)
 _OF_CONVERSATION = (conversation_refs, conversation_reads)
 
 
@@ -46,6 +51,7 @@ def delete(conn: Connection, store: Store, actor: Actor, interaction_id: int, no
     conn.execute(tombstones.insert().values(key=row.key, actor=actor.record, at=now))
     _release(conn, store, row.key)
     forget(conn, store.blobs, row.key)
+    sound.delete(conn, store.blobs, recordings.c.interaction_id == interaction_id, Why.DELETED)
     conn.execute(
         note_mentions.delete().where(
             note_mentions.c.note_id.in_(sa.select(notes.c.id).where(notes.c.interaction_id == interaction_id))

@@ -176,9 +176,12 @@ def _copies(subjects: Iterable[Subject]) -> list[tuple[Any, ...]]:
 
 
 def _searched(subject: Subject) -> str:
-    """What an interaction is found by. Calls are found by the people in them, not by text."""
+    """What an interaction is found by. Calls are found by the people in them, and by what was said where a transcript
+    came."""
     ready = next((entry.event.search for _, entry in subject.entries if entry.event.search), None)
     if ready:
         return ready[:SEARCH_LIMIT]
     said = [getattr(subject.facts, name, None) or "" for name in ("title", "text")]
+    if isinstance(subject.facts, Call):
+        said += [transcript.text for transcript in subject.facts.transcripts]
     return terms(" ".join(said))[:SEARCH_LIMIT] if any(said) else ""

@@ -17,6 +17,8 @@ import sqlalchemy as sa
 from hub import copies, outgoing, pops
 from hub import facts as documents
 from hub.batch import Books, Entry, Part, Recorded, Row, Subject
+from hub.calls import missed
+from hub.calls.recordings import rows as recordings
 from hub.crm.join import read_identities
 from hub.fold import Told, direction, fold, occurred_at
 from hub.inbox import states
@@ -78,6 +80,9 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     write(conn, subjects, books, now)
     sharing.write(conn, shares)
     moved = _inbox(conn, subjects, books, now)
+    ledger = missed.recorded(conn, subjects, who, books.due, now, books.ours.handles)
+    moved |= ledger.conversations
+    recordings.recorded(conn, subjects, books.sound, books.new_id, now)
     for part in kept:
         copies.change(conn, part.source, part.changes)
     calls = [_ringing(subject, books.ours, now) for subject in subjects if isinstance(subject.facts, Call)]
@@ -86,7 +91,7 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     contacts = _timelines(conn, subjects, who, books, now)
     _set_aside(conn, kept, books, now)
     _count(conn, kept, now)
-    news = pops.news(changed, who)
+    news = [*pops.news(changed, who), *ledger.news]
     if subjects:
         news.append(
             LiveEvent(
@@ -198,7 +203,7 @@ def _inbox(conn: sa.Connection, subjects: Sequence[Subject], books: Books, now: 
         report = subject.facts.report if isinstance(subject.facts, Message) else None
         letter_of = reported(conn, report, subject.id, moment(now)) if report and not subject.row else None
         moved.update((letter_of,) if letter_of else ())
-    moved |= states.recorded(conn, subjects, now, books.assignment)
+    states.recorded(conn, subjects, now, books.assignment)
     answered(conn, [each.conversation for each in subjects if _is_news_from_outside(each, now)], moment(now))
     return moved
 

@@ -6,10 +6,15 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from hub.batch import Books
+from hub.calls.missed import Due
+from hub.calls.overdue import Overdue
+from hub.calls.recordings.fetching import Fetching
+from hub.calls.recordings.policy import Sound
 from hub.config import Config, Lend
-from hub.contracts import Misconfigured, Sender, Webhook
+from hub.contracts import Misconfigured, Recorder, Sender, Webhook
 from hub.crm.directory import Directory
 from hub.grants.keeper import Grants
 from hub.inbox.desk import Desk
@@ -37,8 +42,8 @@ from hub.unrecorded import Unrecorded
 class Service:
     """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`.
 
-    *outbox* and *letters* send nothing until they are entered, as `hub serve` does: a command that is over in a second
-    is no courier.
+    *outbox*, *letters*, *recordings* and *overdue* do nothing until they are entered, as `hub serve` does: a command
+    that is over in a second is no courier.
     """
 
     config: Config
@@ -54,6 +59,8 @@ class Service:
     presence: Presence
     desk: Desk
     letters: Post
+    recordings: Fetching
+    overdue: Overdue
 
     def lend(self, source: str) -> SourceLoan:
         """What the plug-ins of *source* may have of what only a running hub keeps."""
@@ -72,8 +79,12 @@ class Service:
             mailroom = await stack.enter_async_context(Mailroom(Guide(mail_rules(config), config.region, tokens)))
             unrecorded = Unrecorded(live, ours, store.ids)
             metrics = Metrics()
+            grants = Grants(store, config)
+            stack.push_async_callback(grants.close)
             crms, assignment = tuple(config.crm), assignment_of(config, ours)
-            books = Books(ours, store.ids, store.blobs, crms, tokens.conversation_of, assignment)
+            recorders = _recorders(config, lambda source: SourceLoan(source, store, grants))
+            sound = Sound(config.telephony.lines, frozenset(recorders))
+            books = Books(ours, store.ids, store.blobs, crms, tokens.conversation_of, assignment, due_by(config), sound)
             ingest = Ingest(store, live, mailroom, books, never, unrecorded, metrics, _webhooks(config))
             pops = Pops(store, live, unrecorded)
             ticking = asyncio.create_task(pops.run(), name="pops")
@@ -81,8 +92,6 @@ class Service:
             directory = Directory(store, live, config.region, ours.handles, config.crm)
             adapters, problems = config.adapters()
             outbox = Outbox(store, adapters, config.public_url, problems)
-            grants = Grants(store, config)
-            stack.push_async_callback(grants.close)
             senders = _senders(config, lambda source: SourceLoan(source, store, grants))
             undo = config.inbox.undo_seconds
             letters = Post(config, store, ingest, live, senders, tokens, undo_seconds=undo)
@@ -90,7 +99,21 @@ class Service:
             waking = await stack.enter_async_context(Waking.open(store, live))
             desk = Desk(store, live, waking, config.agents, config.teams)
             yield cls(
-                config, store, live, ours, ingest, pops, metrics, directory, outbox, grants, presence, desk, letters
+                config=config,
+                store=store,
+                live=live,
+                ours=ours,
+                ingest=ingest,
+                pops=pops,
+                metrics=metrics,
+                directory=directory,
+                outbox=outbox,
+                grants=grants,
+                presence=presence,
+                desk=desk,
+                letters=letters,
+                recordings=Fetching(store, live, recorders),
+                overdue=Overdue(store, live, tuple(config.agents)),
             )
 
 
@@ -124,6 +147,30 @@ def _senders(config: Config, lend: Lend) -> dict[str, Sender]:
         if sender is not None and sender.ready:
             senders[name] = sender
     return senders
+
+
+def _recorders(config: Config, lend: Lend) -> dict[str, Recorder]:
+    """The recorder of every source whose settings say how to fetch."""
+    recorders = {}
+    for name in config.sources:
+        try:
+            recorder = config.plugins(name, lend).recorder
+        except Misconfigured:  # whoever runs the sources says so
+            continue
+        if recorder is not None and recorder.ready:
+            recorders[name] = recorder
+    return recorders
+
+
+def due_by(config: Config) -> Due:
+    """When a missed call is to be returned, as *config* says."""
+    calls = config.telephony.calls
+    hours = config.telephony.hours.get(calls.hours)
+
+    def due(missed_at: datetime) -> datetime:
+        return hours.after(missed_at, calls.missed_hours) if hours else missed_at + timedelta(hours=calls.missed_hours)
+
+    return due
 
 
 def assignment_of(config: Config, ours: Ours) -> Assignment:

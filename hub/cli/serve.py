@@ -90,6 +90,8 @@ async def running(config: Config) -> AsyncGenerator[tuple[Service, str]]:
         address = await stack.enter_async_context(_site(config, service, supervisor))
         await stack.enter_async_context(service.outbox)
         await stack.enter_async_context(service.letters)
+        await stack.enter_async_context(service.recordings)
+        await stack.enter_async_context(service.overdue)
         await stack.enter_async_context(supervisor)
         await supervisor.doors_tried()
         yield service, address

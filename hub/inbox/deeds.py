@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub import audit
+from hub.calls import missed
 from hub.inbox.listing import State, known
 from hub.privacy import sharing
 from hub.privacy.sharing import NotYours, Sharing
@@ -303,6 +304,8 @@ def _apply(conn: Connection, actor: Actor, id: int, values: Mapping[str, Any]) -
     rest = {name: value for name, value in values.items() if name not in ("sharing", "readers")}
     if values:
         _set(conn, id, rest)
+    if "state" in values:
+        missed.follow(conn, id, values["state"], datetime.now(UTC))
 
 
 def _readers(conn: Connection, id: int) -> list[str]:

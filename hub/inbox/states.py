@@ -104,16 +104,16 @@ _WRITE = Run(
 )
 
 
-def recorded(conn: sa.Connection, subjects: Sequence[Subject], now: int, assignment: Assignment = _NOBODY) -> set[int]:
+def recorded(conn: sa.Connection, subjects: Sequence[Subject], now: int, assignment: Assignment = _NOBODY) -> None:
     """Bring the conversations of *subjects*, which were just written, to the state they mean. *now* is microseconds
-    since 1970, UTC. Answers which other conversations changed, too: the missed calls that were returned."""
+    since 1970, UTC. Missed calls that are returned by them are the ledger's (`hub.calls.missed`)."""
     heard: defaultdict[int, list[_Heard]] = defaultdict(list)
     for subject in subjects:
         word = _word(subject)
         if word is not None:
             heard[subject.conversation].append(_Heard(subject.at, word, subject))
     if not heard:
-        return set()
+        return
     standing = [_Standing._make(row) for row in _STANDING(conn, sorted(heard))]
     fresh = {row.id for row in standing if row.size <= sum(not each.subject.row for each in heard[row.id])}
     late = {row.id for row in standing if row.id not in fresh and _late(heard[row.id], row.last_at)}
@@ -128,7 +128,6 @@ def recorded(conn: sa.Connection, subjects: Sequence[Subject], now: int, assignm
             changed.append((after.state, after.owner, after.team, after.snoozed_until, after.waiting_since, row.id))
     owners.settle()
     _write(conn, changed)
-    return _returned(conn, subjects) - heard.keys()
 
 
 def _word(subject: Subject) -> Word | None:
@@ -303,15 +302,11 @@ def _write(conn: sa.Connection, rows: list[tuple[Any, ...]]) -> None:
 # --- calls that were missed, and returned ---------------------------------------------------------------------------
 
 _LATEST = (
-    "SELECT i.conversation_id, i.occurred_at, i.direction, i.outcome FROM"
+    "SELECT i.occurred_at, i.direction, i.kind, i.outcome FROM"
     " (SELECT interaction_id FROM participants WHERE handle = :handle ORDER BY interaction_id DESC LIMIT 50) p"
     " JOIN interactions i ON i.id = p.interaction_id"
 )
-"""A number's latest interactions: so many are looked at for calls that were missed, or returned."""
-_CLOSE = Run(
-    "UPDATE conversations SET state = 'closed', waiting_since = NULL"
-    " WHERE id = ? AND channel = 'voice' AND state = 'open' AND waiting_since IS NOT NULL"
-)
+"""A number's latest interactions: so many are looked at for one that returned a missed call."""
 
 
 def _callers(subject: Subject) -> list[str]:
@@ -321,30 +316,12 @@ def _callers(subject: Subject) -> list[str]:
 
 
 def _was_returned(conn: sa.Connection, missed: _Heard) -> bool:
-    """Whether somebody has spoken with the caller since."""
+    """Whether somebody has reached the caller since."""
     return any(
-        at > missed.at and (direction == Direction.OUTBOUND or outcome == Outcome.COMPLETED)
+        at > missed.at and (outcome == Outcome.COMPLETED or (kind == Kind.MESSAGE and direction == Direction.OUTBOUND))
         for handle in _callers(missed.subject)
-        for _, at, direction, outcome in conn.execute(sa.text(_LATEST), {"handle": handle})
+        for at, direction, kind, outcome in conn.execute(sa.text(_LATEST), {"handle": handle})
     )
-
-
-def _returned(conn: sa.Connection, subjects: Sequence[Subject]) -> set[int]:
-    """Close the missed calls of those whom we called, texted or spoke with now."""
-    closed: set[int] = set()
-    for subject in subjects:
-        facts = subject.facts
-        spoke = isinstance(facts, Call) and facts.outcome is Outcome.COMPLETED
-        if not spoke and subject.direction is not Direction.OUTBOUND:
-            continue
-        for handle in _callers(subject):
-            if not handle.startswith("tel:"):
-                continue
-            for id, at, direction, outcome in conn.execute(sa.text(_LATEST), {"handle": handle}).all():
-                missed = outcome in _MISSED and direction == Direction.INBOUND and at < subject.at
-                if missed and _CLOSE(conn, id):
-                    closed.add(id)
-    return closed
 
 
 def waiting_since(conn: sa.Connection, conversation_id: int) -> int | None:
