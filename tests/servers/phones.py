@@ -261,6 +261,7 @@ module_app ctrl_tcp.so
 audio_source aubridge,loop
 audio_player aubridge,loop
 call_max_calls 20
+statmode_default off
 """)
         process = await self._start([program("baresip", package="baresip-core"), "-f", folder], folder)
         reader, writer = await self._connect(process, control_port, folder)
