@@ -524,7 +524,8 @@ signatures = Table(
     Column("text", Text, nullable=False),
 )
 
-# state: ringing | answered | dismissed | over. expires_at: a ringing pop is over then, if its call's end never comes.
+# state: waiting (she is of the group, and not free yet) | ringing | answered | dismissed | over. expires_at: it is over
+# then, if its call's end never comes. preferred: the agent whose customer calls. passed_by: who passes the call on.
 pops = Table(
     "pops",
     metadata,
@@ -536,7 +537,10 @@ pops = Table(
     Column("handle", Text, nullable=False),
     Column("line", Text, nullable=False),
     _text("queue"),
+    _text("preferred"),
+    _text("passed_by"),
     Column("since", Instant, nullable=False),
+    Column("answered_at", Instant),
     Column("expires_at", Instant, nullable=False),
     Column("revision", Integer, nullable=False),
     Index(None, "interaction_id", "agent", unique=True),

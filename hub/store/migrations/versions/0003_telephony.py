@@ -205,4 +205,6 @@ def upgrade() -> None:
         ["contact_id", sa.literal_column("occurred_at DESC"), sa.literal_column("interaction_id DESC")],
         unique=False,
     )
-    op.add_column("pops", sa.Column("queue", sa.Text(), server_default="", nullable=False))
+    for name in ("queue", "preferred", "passed_by"):
+        op.add_column("pops", sa.Column(name, sa.Text(), server_default="", nullable=False))
+    op.add_column("pops", sa.Column("answered_at", sa.BigInteger()))
