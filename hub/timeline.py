@@ -177,7 +177,7 @@ def redacted(facts: Facts, level: int) -> Facts:
         return replace(facts, title=title, text=None, place=None)
     if isinstance(facts, Mention):
         return replace(facts, title=title, text=None, url=None)
-    return facts
+    return replace(facts, recordings=(), transcripts=())
 
 
 def _narrowed(

@@ -5,18 +5,32 @@ from __future__ import annotations
 import orjson
 from aiohttp import web
 
-from hub.web.api import canned, contacts, conversations, interactions, letters, operations, outbox
+from hub.web.api import (
+    canned,
+    consents,
+    contacts,
+    conversations,
+    interactions,
+    letters,
+    missed_calls,
+    operations,
+    outbox,
+    recordings,
+)
 from hub.web.api.endpoint import Endpoint
 from hub.web.api.openapi import document
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *canned.endpoints,
+    *consents.endpoints,
     *contacts.endpoints,
     *conversations.endpoints,
     *interactions.endpoints,
     *letters.endpoints,
+    *missed_calls.endpoints,
     *operations.endpoints,
     *outbox.endpoints,
+    *recordings.endpoints,
 )
 
 
