@@ -297,8 +297,9 @@ class Config:
             return None if plugin is None else config.typed[plugin.Settings]
 
         offers = config.offers
+        connector = build(offers.connector, of(offers.connector))
         return Plugins(
-            connector=build(offers.connector, of(offers.connector)),
+            connector=connector if connector is not None and connector.ready else None,
             door=build(offers.door, of(offers.door)),
             webhook=build(offers.webhook, of(offers.webhook)),
             sender=build(offers.sender, of(offers.sender)),

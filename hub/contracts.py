@@ -121,6 +121,12 @@ class Connector(ABC):
 
     Settings: ClassVar[type[Settings]]
 
+    @property
+    def ready(self) -> bool:
+        """Whether the settings say how to listen. A source that is only told by its webhook says nothing of it, and
+        then the hub has no connector for it."""
+        return True
+
     @abstractmethod
     def listen(self, cursor: str | None) -> AsyncGenerator[Arrival, None]:
         """Hold one connection and yield what is heard after *cursor* (`None`: from the beginning), in the order the
@@ -174,6 +180,10 @@ class Webhook(ABC):
     @abstractmethod
     def parse(self, delivery: Delivery) -> Sequence[Event | Changed | Receipt]:
         """What a verified delivery says; empty where it is known and not wanted. Raises `Unsupported`."""
+
+    def advice(self) -> Sequence[str]:
+        """What somebody has to enter at the provider, a line each, for `hub check`. By default nothing is said."""
+        return ()
 
     def asked(self, delivery: Delivery) -> Asked | None:
         """The question in a verified delivery that asks what to do with a call; by default there is none."""

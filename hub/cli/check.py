@@ -106,6 +106,7 @@ async def _source(config: Config, name: str, plugins: Plugins, row: dict[str, An
         await _door(plugins.door, report, runs or bool(row and row["state"] == "listening" and not config.store_path))
     if plugins.webhook is not None:
         report.good.append(f"verifies deliveries to {config.webhook_url(name)}")
+        report.notes.extend(plugins.webhook.advice())
     if row and row["state"] in ("rejected", "misconfigured", "failed"):
         report.notes.append(f"the hub says it is {row['state']}: {row['cause']}")
     return report
