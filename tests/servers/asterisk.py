@@ -160,17 +160,17 @@ class Asterisk:
 
 
 @contextmanager
-def asterisk() -> Iterator[Asterisk]:
-    """A running server with nobody registered and no calls yet."""
-    if not (TREE / "complete").exists():
+def asterisk(tree: Path = TREE) -> Iterator[Asterisk]:
+    """A running server with nobody registered and no calls yet; *tree* is what ``fetch_asterisk`` unpacked."""
+    if not (tree / "complete").exists():
         pytest.fail("Asterisk is missing: run tests/servers/fetch_asterisk build/asterisk", pytrace=False)
     folder = folder_for("asterisk", OURSELVES)
     sip_port, *place_ports = free_udp_ports(1 + len(PLACES))
     http_port = free_port()
     ari = Ari(f"http://127.0.0.1:{http_port}/ari")
-    server = Asterisk(TREE, folder, sip_port, Ami(free_port()), ari, dict(zip(PLACES, place_ports, strict=True)))
+    server = Asterisk(tree, folder, sip_port, Ami(free_port()), ari, dict(zip(PLACES, place_ports, strict=True)))
     try:
-        _configure(server, TREE, http_port)
+        _configure(server, tree, http_port)
         server.process.start()
         try:
             yield server

@@ -51,7 +51,7 @@ class Sipp:
 
     @property
     def complaints(self) -> str:
-        """What went otherwise than the scenario says."""
+        """What went otherwise than the scenario says, beside each wait that ran out as it should."""
         return "".join(log.read_text(errors="replace") for log in self._folder.glob("*_errors.log"))
 
     async def stop(self) -> None:

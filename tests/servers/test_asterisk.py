@@ -1,10 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
 
 from tests.servers.asterisk import Asterisk
+from tests.servers.asterisk import asterisk as start
 from tests.servers.phones import Phones
 
 
@@ -153,6 +160,31 @@ async def test_the_desk_rings_where_the_hub_is_away(asterisk: Asterisk, phones: 
     assert await caller.done() == 0, caller.complaints
 
 
+async def test_the_hub_decides_where_it_is_there(asterisk: Asterisk, phones: Phones) -> None:
+    ari = asterisk.ari
+    login = {"api_key": f"{ari.username}:{ari.password}"}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{ari.url}/events", params={**login, "app": ari.app}) as events,
+    ):
+
+        async def hear(kind: str) -> dict[str, Any]:
+            while (event := await events.receive_json(timeout=20))["type"] != kind:
+                pass
+            return dict(event)
+
+        caller = await phones.call("+4930123457", digits="5", talk=None)
+        start = await hear("StasisStart")
+        assert (start["args"], start["channel"]["caller"]["number"]) == (["inbound", "+4930123457"], "+4915112345678")
+        channel = f"{ari.url}/channels/{start['channel']['id']}"
+        async with http.post(f"{channel}/answer", params=login) as answer:
+            assert answer.status == 204
+        assert (await hear("ChannelDtmfReceived"))["digit"] == "5"
+        async with http.delete(channel, params=login) as answer:
+            assert answer.status == 204
+        assert await caller.done() == 0, caller.complaints
+
+
 async def test_registered_phones_talk_hold_and_are_called_on_behalf_of_their_owner(
     asterisk: Asterisk, phones: Phones
 ) -> None:
@@ -214,3 +246,18 @@ async def test_a_test_brings_numbers_of_its_own(asterisk: Asterisk, phones: Phon
     asterisk.extend("[test]\nexten => 123,1,Answer()\n same => n,Hangup()\n")
     caller = await phones.call("123", talk=None)
     assert await caller.done() == 0, caller.complaints
+
+
+def test_a_missing_tree_fails_with_the_command_that_fetches_it(tmp_path: Path) -> None:
+    with (
+        pytest.raises(pytest.fail.Exception, match=r"run tests/servers/fetch_asterisk build/asterisk$"),
+        start(tmp_path),
+    ):
+        pass
+
+
+def test_a_tree_that_is_complete_is_not_fetched_again(tmp_path: Path) -> None:
+    (tmp_path / "complete").touch()
+    script = Path(__file__).with_name("fetch_asterisk")
+    assert subprocess.run([script, tmp_path], capture_output=True, check=True, timeout=30).stderr == b""
+    assert [file.name for file in tmp_path.iterdir()] == ["complete"]
