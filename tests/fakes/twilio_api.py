@@ -1,7 +1,7 @@
 """Twilio's REST API on loopback: calls, messages and recordings of one account, as its OpenAPI description has them.
 
-Every request is held against the description (`tests/data/specs/twilio_api_v2010.json`): an address, a parameter or a value
-that is not in it is answered 400, as Twilio does, and stands in `faults`, which a test expects to be empty.
+Every request is held against the description (`tests/data/specs/twilio_api_v2010.json`): an address, a parameter or a
+value that is not in it is answered 400, as Twilio does, and stands in `faults`, which a test expects to be empty.
 """
 
 from __future__ import annotations
@@ -155,10 +155,10 @@ class TwilioApi:
             sent = {"from": one.get("From"), "to": one["To"], "body": one.get("Body", ""), "direction": "outbound-api"}
             return _json(self.messages[self.message(**sent, status="queued", date_created=datetime.now(UTC))], 201)
         if found := re.fullmatch(r"Calls/(CA[0-9a-f]{32})(/Recordings)?(/Twilio\.CURRENT)?\.json", path):
-            return self._call(method, *found.groups(), one)
+            return self._call(method, found[1], bool(found[2]), bool(found[3]), one)
         return _error(404, 20404, f"The requested resource {path} was not found")
 
-    def _call(self, method: str, sid: str, recordings: str, current: str, said: Mapping[str, str]) -> web.Response:
+    def _call(self, method: str, sid: str, recordings: bool, current: bool, said: Mapping[str, str]) -> web.Response:
         call = self.calls.get(sid)
         if call is None:
             return _error(404, 20404, f"The requested resource {sid} was not found")
@@ -207,9 +207,10 @@ class TwilioApi:
         number = int(said.get("Page", 0))
         query = {**said, "Page": str(number + 1), "PageToken": f"PA{page[-1]['sid']}" if page else ""}
         uri = f"{ROOT}/{kind.capitalize()}.json"
+        following = f"{uri}?{urlencode(query)}" if more else None
         envelope = {
             kind: page, "page": number, "page_size": size, "start": begin, "end": begin + len(page), "uri": uri,
-            "first_page_uri": uri, "previous_page_uri": None, "next_page_uri": f"{uri}?{urlencode(query)}" if more else None,
+            "first_page_uri": uri, "previous_page_uri": None, "next_page_uri": following,
         }  # fmt: skip
         return _json(envelope)
 
