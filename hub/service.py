@@ -14,8 +14,9 @@ from hub.calls.overdue import Overdue
 from hub.calls.recordings.fetching import Fetching
 from hub.calls.recordings.policy import Sound
 from hub.config import Config, Lend
-from hub.contracts import Misconfigured, Recorder, Sender, Webhook
+from hub.contracts import Dialer, Misconfigured, Recorder, Sender, Webhook
 from hub.crm.directory import Directory
+from hub.dialing.calls import Dialing
 from hub.grants.keeper import Grants
 from hub.inbox.desk import Desk
 from hub.inbox.presence import Presence
@@ -43,7 +44,7 @@ class Service:
     """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`.
 
     *outbox*, *letters*, *recordings* and *overdue* do nothing until they are entered, as `hub serve` does: a command
-    that is over in a second is no courier.
+    that is over in a second is no courier. *dialing* places calls at once, and sees to lost ones when it is entered.
     """
 
     config: Config
@@ -61,6 +62,7 @@ class Service:
     letters: Post
     recordings: Fetching
     overdue: Overdue
+    dialing: Dialing
 
     def lend(self, source: str) -> SourceLoan:
         """What the plug-ins of *source* may have of what only a running hub keeps."""
@@ -95,6 +97,9 @@ class Service:
             senders = _senders(config, lambda source: SourceLoan(source, store, grants))
             undo = config.inbox.undo_seconds
             letters = Post(config, store, ingest, live, senders, tokens, undo_seconds=undo)
+            dialers = _dialers(config, lambda source: SourceLoan(source, store, grants))
+            dialing = Dialing(config, store, ingest, live, dialers)
+            stack.push_async_callback(dialing.close)
             presence = await stack.enter_async_context(Presence.open(live))
             waking = await stack.enter_async_context(Waking.open(store, live))
             desk = Desk(store, live, waking, config.agents, config.teams)
@@ -114,6 +119,7 @@ class Service:
                 letters=letters,
                 recordings=Fetching(store, live, recorders),
                 overdue=Overdue(store, live, tuple(config.agents)),
+                dialing=dialing,
             )
 
 
@@ -171,6 +177,19 @@ def due_by(config: Config) -> Due:
         return hours.after(missed_at, calls.missed_hours) if hours else missed_at + timedelta(hours=calls.missed_hours)
 
     return due
+
+
+def _dialers(config: Config, lend: Lend) -> dict[str, Dialer]:
+    """The dialer of every source that can place calls."""
+    dialers = {}
+    for name in config.sources:
+        try:
+            dialer = config.plugins(name, lend).dialer
+        except Misconfigured:  # whoever runs the sources says so
+            continue
+        if dialer is not None and dialer.ready:
+            dialers[name] = dialer
+    return dialers
 
 
 def assignment_of(config: Config, ours: Ours) -> Assignment:
