@@ -56,9 +56,7 @@ class Sipp:
 
     async def stop(self) -> None:
         """End the phone at once, without a word to the other side."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
+        await _kill(self._process)
 
 
 class Softphone:
@@ -136,9 +134,7 @@ class Softphone:
         with suppress(asyncio.CancelledError):
             await self._listening
         self._writer.close()
-        with suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
+        await _kill(self._process)
 
     async def _listen(self) -> None:
         with suppress(asyncio.IncompleteReadError):
@@ -154,7 +150,8 @@ class Phones:
     def __init__(self, asterisk: Asterisk, folder: Path) -> None:
         self._asterisk = asterisk
         self._folder = folder
-        self._started: list[Sipp | Softphone] = []
+        self._softphones: list[Softphone] = []
+        self._processes: list[Process] = []
 
     async def call(
         self,
@@ -266,7 +263,7 @@ statmode_default off
         process = await self._start([program("baresip", package="baresip-core"), "-f", folder], folder)
         reader, writer = await self._connect(process, control_port, folder)
         phone = Softphone(process, reader, writer, name, keys_port)
-        self._started.append(phone)
+        self._softphones.append(phone)
         await phone.command(
             "uanew",
             f"<sip:{name}@127.0.0.1:{self._asterisk.sip_port};transport=udp>"
@@ -277,8 +274,10 @@ statmode_default off
 
     async def stop(self) -> None:
         """End every phone."""
-        for phone in self._started:
+        for phone in self._softphones:
             await phone.stop()
+        for process in self._processes:
+            await _kill(process)
 
     async def _sipp(
         self, scenario: str, values: dict[str, str], options: list[str], *, to: str = "", place: str = ""
@@ -308,7 +307,6 @@ statmode_default off
             command += ["-s", to, f"127.0.0.1:{self._asterisk.sip_port}", "-timeout", str(SECONDS), "-timeout_error"]
         process = await self._start(command, folder)
         phone = Sipp(process, folder, port)
-        self._started.append(phone)
         async with asyncio.timeout(SECONDS):
             while place and not _listens(port):
                 assert process.returncode is None, phone.complaints or (folder / "log").read_text()
@@ -328,7 +326,11 @@ statmode_default off
 
     async def _start(self, command: Sequence[str | Path], folder: Path) -> Process:
         with (folder / "log").open("wb") as log:
-            return await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=log, stderr=STDOUT, cwd=folder)
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=DEVNULL, stdout=log, stderr=STDOUT, cwd=folder
+            )
+        self._processes.append(process)
+        return process
 
     def _callers(self, numbers: str | Sequence[str], name: str) -> list[str]:
         file = Path(tempfile.mkstemp(prefix="callers-", dir=self._folder)[1])
@@ -347,6 +349,12 @@ statmode_default off
         play = f'<nop><action><exec rtp_stream="{speech},-1,0"/></action></nop>'
         [port] = free_udp_ports(1)
         return ["-mp", str(port)], {"MEDIA": "[rtpstream_audio_port]", "SPEECH": play}
+
+
+async def _kill(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
 
 
 def _milliseconds(seconds: float | None) -> str:
