@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hub.availability import Availability, Rota
 from hub.batch import Books
 from hub.calls.missed import Due
 from hub.calls.overdue import Overdue
@@ -53,6 +54,7 @@ class Service:
     ours: Ours
     ingest: Ingest
     pops: Pops
+    availability: Availability
     metrics: Metrics
     directory: Directory
     outbox: Outbox
@@ -91,6 +93,7 @@ class Service:
             pops = Pops(store, live, unrecorded)
             ticking = asyncio.create_task(pops.run(), name="pops")
             stack.push_async_callback(_ended, ticking)
+            availability = await stack.enter_async_context(Availability(store, live, rota_of(config)))
             directory = Directory(store, live, config.region, ours.handles, config.crm)
             adapters, problems = config.adapters()
             outbox = Outbox(store, adapters, config.public_url, problems)
@@ -110,6 +113,7 @@ class Service:
                 ours=ours,
                 ingest=ingest,
                 pops=pops,
+                availability=availability,
                 metrics=metrics,
                 directory=directory,
                 outbox=outbox,
@@ -140,6 +144,11 @@ def ours_of(config: Config) -> Ours:
     """Our addresses and phones, as *config* lists them."""
     lines = {name: Line(frozenset(source.ours), source.rings) for name, source in config.sources.items()}
     return Ours(tuple(config.agents.values()), lines)
+
+
+def rota_of(config: Config) -> Rota:
+    """Who works when, as *config* says."""
+    return Rota(config.agents, config.telephony.hours)
 
 
 def _senders(config: Config, lend: Lend) -> dict[str, Sender]:

@@ -41,11 +41,12 @@ def one(conn: Connection, handle: str) -> Blocked | None:
 
 def block(conn: Connection, actor: Actor, entry: int, handle: str, reason: str, now: datetime) -> Blocked:
     """Block *handle*, or say anew why. The audit names no number, only that one was blocked."""
-    values = {"reason": reason, "actor": actor.agent or actor.name, "at": now}
+    who = actor.agent or actor.name
+    values = {"reason": reason, "actor": who, "at": now}
     statement = insert(conn, blocked_numbers).values(handle=handle, **values)
     conn.execute(statement.on_conflict_do_update(index_elements=["handle"], set_=values))
     audit.note(conn, entry, actor, "number.block", f"audit/{entry}", now)
-    return Blocked(handle, reason, values["actor"], now)
+    return Blocked(handle, reason, who, now)
 
 
 def unblock(conn: Connection, actor: Actor, entry: int, handle: str, now: datetime) -> bool:

@@ -108,10 +108,8 @@ def _latest(
             .order_by(participants.c.interaction_id.desc())
             .limit(SEEN)
         )
-        which = interactions.c.id.in_(seen)
-        if before is not None:
-            which &= interactions.c.occurred_at < before
-        items = timeline.among(conn, actor, which, limit + 1)
+        earlier = sa.true() if before is None else interactions.c.occurred_at < before
+        items = timeline.among(conn, actor, sa.and_(interactions.c.id.in_(seen), earlier), limit + 1)
     else:
         items = []
     return [item for item in items if item.id != interaction_id][:limit]

@@ -14,7 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from hub import audit
 from hub.live import LiveEvent
+from hub.privacy.visibility import Actor
 from hub.store.schema import micros, moment, notes, wrap_ups
 from hub.store.sets import SetRead, SetWrite, among
 
@@ -112,14 +114,29 @@ def change(
     return found or wrap_up
 
 
-def late(now: datetime) -> sa.ColumnElement[bool]:
-    """Whether the row's time is over, as SQL."""
+def note(
+    conn: Connection, actor: Actor, note_id: int, entry: int, interaction_id: int, text: str, now: datetime
+) -> None:
+    """Add a note of *actor*'s to the call."""
+    author = actor.agent or actor.name
+    conn.execute(
+        notes.insert().values(id=note_id, interaction_id=interaction_id, author=author, text=text, written_at=now)
+    )
+    audit.note(conn, entry, actor, "note.create", f"interaction/{interaction_id}", now)
+
+
+def any_late(conn: Connection, now: datetime) -> bool:
+    """Whether there is one whose time is over and that nobody ended."""
+    return conn.execute(sa.select(wrap_ups.c.interaction_id).where(_late(now)).limit(1)).first() is not None
+
+
+def _late(now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(wrap_ups.c.state == "open", sa.type_coerce(wrap_ups.c.ends_at, sa.BigInteger) <= micros(now))
 
 
 def end(conn: Connection, now: datetime) -> list[WrapUp]:
     """End those whose time is over, and answer them."""
-    ended = wrap_ups.update().where(late(now)).values(state="done", done_at=now)
+    ended = wrap_ups.update().where(_late(now)).values(state="done", done_at=now)
     return [_wrap_up(row, ()) for row in conn.execute(ended.returning(*wrap_ups.c)).all()]
 
 

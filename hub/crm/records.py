@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hub import audit
 from hub.privacy.visibility import Actor, knows
 from hub.store.schema import cases, companies, contacts, deals, identities, orders
 
@@ -234,6 +235,69 @@ def card(conn: Connection, actor: Actor, contact_id: int, limit: int = 20) -> Ca
             for row in of(orders, orders.c.ordered_at.desc())
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NewDeal:
+    """An open deal to be made with a contact. *amount* in units of *currency* (ISO 4217)."""
+
+    contact_id: int
+    title: str
+    stage: str = ""
+    amount: float | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """An open case to be made of a contact."""
+
+    contact_id: int
+    title: str
+    urgency: str = ""
+
+
+def add_deal(conn: Connection, actor: Actor, deal_id: int, entry: int, new: NewDeal, now: datetime) -> Deal:
+    """Make a deal of *actor*'s with the contact and her company. Raises `Unknown`."""
+    contact = by_id(conn, actor, new.contact_id)
+    deal = Deal(deal_id, new.title, new.stage, new.amount, new.currency, True, actor.agent or actor.name, now)
+    conn.execute(
+        deals.insert().values(
+            id=deal.id,
+            contact_id=contact.id,
+            company_id=contact.company_id,
+            title=deal.title,
+            stage=deal.stage,
+            amount=deal.amount,
+            currency=deal.currency,
+            open=True,
+            owner=deal.owner,
+            updated_at=now,
+        )
+    )
+    audit.note(conn, entry, actor, "deal.create", f"deal/{deal.id}", now)
+    return deal
+
+
+def add_case(conn: Connection, actor: Actor, case_id: int, entry: int, new: NewCase, now: datetime) -> Case:
+    """Make a case of *actor*'s for the contact and her company. Raises `Unknown`."""
+    contact = by_id(conn, actor, new.contact_id)
+    case = Case(case_id, new.title, new.urgency, True, actor.agent or actor.name, now)
+    conn.execute(
+        cases.insert().values(
+            id=case.id,
+            contact_id=contact.id,
+            company_id=contact.company_id,
+            title=case.title,
+            urgency=case.urgency,
+            open=True,
+            owner=case.owner,
+            opened_at=now,
+            updated_at=now,
+        )
+    )
+    audit.note(conn, entry, actor, "case.create", f"case/{case.id}", now)
+    return case
 
 
 def company_named(conn: Connection, name: str, ids: Callable[[], int], now: datetime) -> int | None:

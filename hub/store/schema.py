@@ -217,6 +217,12 @@ interactions = Table(
     Column("recorded_at", Instant, nullable=False),
     Index(None, "conversation_id", "occurred_at"),
     Index(None, "occurred_at", "id"),
+    Index(
+        "ix_interactions_alive",
+        "occurred_at",
+        sqlite_where=sa.text("kind = 'call' AND state <> 'ended'"),
+        postgresql_where=sa.text("kind = 'call' AND state <> 'ended'"),
+    ),
 )
 
 participants = Table(
@@ -725,6 +731,7 @@ wrap_ups = Table(
     Column("ends_at", Instant, nullable=False),
     Column("done_at", Instant),
     Index(None, "agent", "state"),
+    Index(None, "state", "ends_at"),
 )
 
 # What somebody is to do, and by when: a promise made in a call, a next step.

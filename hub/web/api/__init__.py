@@ -6,6 +6,9 @@ import orjson
 from aiohttp import web
 
 from hub.web.api import (
+    availability,
+    blocked_numbers,
+    calls,
     canned,
     consents,
     contacts,
@@ -17,11 +20,16 @@ from hub.web.api import (
     operations,
     outbox,
     recordings,
+    tasks,
+    wrap_ups,
 )
 from hub.web.api.endpoint import Endpoint
 from hub.web.api.openapi import document
 
 ENDPOINTS: tuple[Endpoint, ...] = (
+    *availability.endpoints,
+    *blocked_numbers.endpoints,
+    *calls.endpoints,
     *canned.endpoints,
     *consents.endpoints,
     *contacts.endpoints,
@@ -33,6 +41,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *operations.endpoints,
     *outbox.endpoints,
     *recordings.endpoints,
+    *tasks.endpoints,
+    *wrap_ups.endpoints,
 )
 
 

@@ -155,6 +155,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("interaction_id", "agent", name=op.f("pk_wrap_ups")),
     )
     op.create_index(op.f("ix_wrap_ups_agent_state"), "wrap_ups", ["agent", "state"], unique=False)
+    op.create_index(op.f("ix_wrap_ups_state_ends_at"), "wrap_ups", ["state", "ends_at"], unique=False)
     op.create_table(
         "dial_entries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -198,6 +199,10 @@ def upgrade() -> None:
     op.create_index(op.f("ix_tasks_contact_id"), "tasks", ["contact_id"], unique=False)
     op.create_index(op.f("ix_tasks_interaction_id"), "tasks", ["interaction_id"], unique=False)
     op.create_index(op.f("ix_tasks_owner_done_at_due_at"), "tasks", ["owner", "done_at", "due_at"], unique=False)
+    alive = sa.text("kind = 'call' AND state <> 'ended'")
+    op.create_index(
+        "ix_interactions_alive", "interactions", ["occurred_at"], sqlite_where=alive, postgresql_where=alive
+    )
     op.drop_index(op.f("ix_activities_timeline"), table_name="activities")
     op.create_index(
         "ix_activities_timeline",
