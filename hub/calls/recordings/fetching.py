@@ -38,7 +38,8 @@ class FetchingPace:
 
 
 class Fetching:
-    """`async with Fetching(...)` fetches what is due with the *recorders* of the sources until the end of the block."""
+    """`async with Fetching(...)` fetches what is due with the *recorders* of the sources until the end of the block. Live
+    event `recording`, {interaction, id}: there is news of it."""
 
     def __init__(
         self, store: Store, live: Live, recorders: Mapping[str, Recorder], pace: FetchingPace | None = None
@@ -127,6 +128,9 @@ class Fetching:
         await self._store.write(
             lambda conn: rows.settle(conn, self._store.blobs, one.id, media.media_type, blob, media.data), Lane.BULK
         )
+        self._tell(one)
+
+    def _tell(self, one: Kept) -> None:
         self._live.publish([LiveEvent("recording", {"interaction": str(one.interaction_id), "id": str(one.id)})])
 
     async def _again(self, one: Kept, reason: str, retry_after: float | None) -> None:
@@ -136,7 +140,9 @@ class Fetching:
         now = datetime.now(UTC)
         due_at = max(rows.soon(now, one.attempts), now + timedelta(seconds=retry_after or 0))
         await self._store.write(lambda conn: rows.put_off(conn, one.id, line(reason), due_at), Lane.BULK)
+        self._tell(one)
 
     async def _end(self, one: Kept, state: State, reason: str) -> None:
         log.warning("recording %s of source %s is %s", one.id, one.source, state)
         await self._store.write(lambda conn: rows.give_up(conn, one.id, state, line(reason)), Lane.BULK)
+        self._tell(one)
