@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from hub import bulk, loans, quarantine, staff
 from hub.crm import imports
+from hub.dialing import operations as dialing
 from hub.grants import report
 from hub.operation import Operation
 from hub.sources import states
@@ -21,6 +22,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "quarantine.replay": quarantine.replay_operation,
         "quarantine.show": quarantine.show_operation,
         "sources": states.list_operation,
+        **dialing.OPERATIONS,
         **staff.OPERATIONS,
     }
 )

@@ -18,6 +18,8 @@ from hub.config import Config, Lend
 from hub.contracts import Dialer, Misconfigured, Recorder, Sender, Webhook
 from hub.crm.directory import Directory
 from hub.dialing.calls import Dialing
+from hub.dialing.ready import Readiness
+from hub.dialing.runner import Runner
 from hub.grants.keeper import Grants
 from hub.inbox.desk import Desk
 from hub.inbox.presence import Presence
@@ -45,7 +47,8 @@ class Service:
     """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`.
 
     *outbox*, *letters*, *recordings* and *overdue* do nothing until they are entered, as `hub serve` does: a command
-    that is over in a second is no courier. *dialing* places calls at once, and sees to lost ones when it is entered.
+    that is over in a second is no courier. *dialing* places calls at once, and sees to lost ones when it is entered;
+    *dial_lists* are worked on then.
     """
 
     config: Config
@@ -65,6 +68,7 @@ class Service:
     recordings: Fetching
     overdue: Overdue
     dialing: Dialing
+    dial_lists: Runner
 
     def lend(self, source: str) -> SourceLoan:
         """What the plug-ins of *source* may have of what only a running hub keeps."""
@@ -124,6 +128,7 @@ class Service:
                 recordings=Fetching(store, live, recorders),
                 overdue=Overdue(store, live, tuple(config.agents)),
                 dialing=dialing,
+                dial_lists=Runner(store, live, dialing, Readiness(config)),
             )
 
 

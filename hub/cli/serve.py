@@ -93,6 +93,7 @@ async def running(config: Config) -> AsyncGenerator[tuple[Service, str]]:
         await stack.enter_async_context(service.recordings)
         await stack.enter_async_context(service.overdue)
         await stack.enter_async_context(service.dialing)
+        await stack.enter_async_context(service.dial_lists)
         await stack.enter_async_context(supervisor)
         await supervisor.doors_tried()
         yield service, address

@@ -44,6 +44,7 @@ ANSWER_SECONDS = 30.0
 
 _UNHEARD_AFTER = timedelta(seconds=3 * ANSWER_SECONDS)
 _SWEEP_SECONDS = 60.0
+_GRACE_SECONDS = 5.0
 _DAY = timedelta(hours=24)
 _PHONES = ("tel:", "sip:", "sips:")
 
@@ -122,9 +123,12 @@ class Dialing:
             await asyncio.gather(self._sweeping, return_exceptions=True)
 
     async def close(self) -> None:
-        """The hub stops: what is being placed gets the time to be answered."""
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=ANSWER_SECONDS)
+        """The hub stops: what is being placed gets a moment to be answered, and is `perhaps` placed otherwise."""
+        if under_way := set(self._under_way):
+            await asyncio.wait(under_way, timeout=_GRACE_SECONDS)
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
         await asyncio.gather(*(dialer.close() for dialer in self._dialers.values()), return_exceptions=True)
 
     @property
