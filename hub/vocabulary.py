@@ -464,8 +464,8 @@ class Template:
 class Letter:
     """A message to be sent, ready in the channel's wire format: of a mail *raw* is the whole of it (RFC 5322, CRLF line
     ends, with its Message-ID and without Bcc), of a text message its text in UTF-8. *sender* and *recipients* are the
-    envelope's addresses as handles; *channel* is the medium where these leave it open (an SMS and a WhatsApp message go to
-    the same number). *template* says it instead of *raw*, which is then what people read of it."""
+    envelope's addresses as handles; *channel* is the medium where these leave it open (an SMS and a WhatsApp message
+    go to the same number). *template* says it instead of *raw*, which is then what people read of it."""
 
     key: str
     sender: str
