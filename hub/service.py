@@ -107,6 +107,7 @@ class Service:
             dialers = _dialers(config, lambda source: SourceLoan(source, store, grants))
             dialing = Dialing(config, store, ingest, live, dialers)
             stack.push_async_callback(dialing.close)
+            ready = Readiness(rota_of(config), config.telephony.calls.wrap_up_seconds)
             presence = await stack.enter_async_context(Presence.open(live))
             waking = await stack.enter_async_context(Waking.open(store, live))
             desk = Desk(store, live, waking, config.agents, config.teams)
@@ -128,7 +129,7 @@ class Service:
                 recordings=Fetching(store, live, recorders),
                 overdue=Overdue(store, live, tuple(config.agents)),
                 dialing=dialing,
-                dial_lists=Runner(store, live, dialing, Readiness(config)),
+                dial_lists=Runner(store, live, dialing, ready),
             )
 
 
