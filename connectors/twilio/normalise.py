@@ -7,13 +7,22 @@ Twilio, and each leg of `<Dial>` is "outbound"), so it is believed only where it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from pydantic import ValidationError
 
-from connectors.twilio.payloads import CallRequest, MessageRequest, RecordingRequest
+from connectors.twilio.addresses import Us
+from connectors.twilio.messages import message, pictures, receipts
+from connectors.twilio.payloads import (
+    CallRequest,
+    ConferenceRequest,
+    DetectionRequest,
+    MessageRequest,
+    RecordingRequest,
+    TranscriptionRequest,
+)
 from hub import (
     Call,
     CallState,
@@ -21,18 +30,23 @@ from hub import (
     Direction,
     Event,
     Leg,
-    Message,
     Outcome,
     Participant,
+    Receipt,
+    Recording,
     Role,
-    Setup,
+    Transcript,
     Unsupported,
 )
 from hub.formats.digest import stable_id
-from hub.formats.handles import phone
 
-_STATES = {"ringing": CallState.RINGING, "in-progress": CallState.ANSWERED}
-_BEGINS = (None, CallState.RINGING)
+_STATES = {
+    "queued": CallState.QUEUED,
+    "initiated": CallState.QUEUED,
+    "ringing": CallState.RINGING,
+    "in-progress": CallState.ANSWERED,
+}
+_BEGINS = (None, CallState.QUEUED, CallState.RINGING)
 _OUTCOMES = {
     "completed": Outcome.COMPLETED,
     "answered": Outcome.COMPLETED,
@@ -41,41 +55,34 @@ _OUTCOMES = {
     "failed": Outcome.FAILED,
     "canceled": Outcome.CANCELLED,
 }
+_IN_CONFERENCE = {"participant-hold": CallState.HELD, "participant-unhold": CallState.ANSWERED}
 
 
-@dataclass(frozen=True, slots=True)
-class Us:
-    """What is ours: the *lines* (numbers) of the source, and the *phones* of the colleagues, both as handles."""
-
-    region: str
-    lines: frozenset[str]
-    phones: frozenset[str]
-
-    @classmethod
-    def of(cls, setup: Setup) -> Us:
-        """What *setup* says of us."""
-        phones = frozenset(handle for agent in setup.agents for handle in agent.handles)
-        return cls(setup.region, frozenset(setup.ours), phones)
-
-    def handle(self, address: str | None) -> str:
-        """The handle of what Twilio calls an address; empty for a withheld one and for none."""
-        return (phone(address, self.region) if address else None) or ""
-
-
-def events(fields: Mapping[str, str], query: Mapping[str, str], us: Us, received_at: datetime) -> tuple[Event, ...]:
+def events(
+    fields: Mapping[str, str], query: Mapping[str, str], us: Us, received_at: datetime
+) -> Sequence[Event | Receipt]:
     """What the parameters *fields* of a verified request say; *query* are those of the URL it came to, where the owner
     of the number may have added `line` and `caller`. *received_at* stands in where Twilio says no time. Nothing for
     what is known and not wanted. Raises `Unsupported`.
     """
     try:
+        if "TranscriptionEvent" in fields:
+            return ()  # word by word while the call goes on; what is kept is what its recording is written down as
         if "TranscriptionSid" in fields:
-            raise Unsupported("A transcription: the hub does not read these yet.")
+            return _transcription(TranscriptionRequest.model_validate(fields), received_at)
         if "RecordingStatus" in fields:
-            return _recording(RecordingRequest.model_validate(fields), received_at)
+            return recording(RecordingRequest.model_validate(fields), received_at)
+        if "ConferenceSid" in fields and "StatusCallbackEvent" in fields:
+            return _conference(ConferenceRequest.model_validate(fields), received_at)
+        if "CallSid" in fields and "CallStatus" not in fields and "AnsweredBy" in fields:
+            return _detected(DetectionRequest.model_validate(fields), us, received_at)
         if "CallSid" in fields:
             return (_call(CallRequest.model_validate(fields), fields, query, us, received_at),)
         if "MessageSid" in fields:
-            return _message(MessageRequest.model_validate(fields), fields, us, received_at)
+            request = MessageRequest.model_validate(fields)
+            if request.delivery:
+                return receipts(request.sid, request.delivery, request.error_code, received_at)
+            return message(request, pictures(fields, request.media), us, received_at)
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise Unsupported(f"Twilio sent what its documentation does not name: {'; '.join(problems)}.") from error
@@ -87,24 +94,27 @@ def _call(
 ) -> Event:
     at = request.time or received_at
     if request.sequence is None:
-        said = ("DialCallSid", "DialCallStatus", "Digits", "SpeechResult", "msg")
-        event_id = stable_id(request.sid, request.status, *(fields.get(name, "") for name in said))
+        said = [fields.get(name, "") for name in ("DialCallSid", "DialCallStatus", "Digits", "SpeechResult", "msg")]
+        event_id = stable_id(request.sid, request.status, *said, *filter(None, [request.answered_by]))
     else:
         event_id = f"{request.sid}:{request.sequence}:{request.status}"
-    if request.parent_sid:
-        facts = _leg(request, query, us, at)
-    elif request.direction == "outbound-api":
-        facts = _made_by_application(request, us, at)
-    else:
-        facts = _parent(request, query, us, at)
     return Event(
         key=f"twilio:{request.parent_sid or request.sid}",
         id=event_id,
         channel=Channel.VOICE,
         at=at,
-        facts=facts,
+        facts=call_facts(request, query, us, at),
         order=request.sequence or 0,
     )
+
+
+def call_facts(request: CallRequest, query: Mapping[str, str], us: Us, at: datetime) -> Call:
+    """What *request* says, at that time, of a call or of one of its phones."""
+    if request.parent_sid:
+        return _leg(request, query, us, at)
+    if request.direction == "outbound-api":
+        return _made_by_application(request, us, at)
+    return _parent(request, query, us, at)
 
 
 def _leg(request: CallRequest, query: Mapping[str, str], us: Us, at: datetime) -> Call:
@@ -120,10 +130,13 @@ def _leg(request: CallRequest, query: Mapping[str, str], us: Us, at: datetime) -
     else:
         participants = (Participant(caller, Role.CALLER, request.caller_name),)
     state, outcome = _fate(request.status)
+    if outcome is Outcome.COMPLETED and _is_machine(request.answered_by):
+        outcome = Outcome.VOICEMAIL
     leg = Leg(
         id=request.sid,
         phone=called or request.called,
         state=state,
+        started_at=at if state in _BEGINS else None,
         answered_at=at if state is CallState.ANSWERED else None,
         ended_at=at if outcome else None,
         outcome=outcome,
@@ -168,6 +181,8 @@ def _made_by_application(request: CallRequest, us: Us, at: datetime) -> Call:
     she is the caller; whom she calls and what becomes of it is told by the leg that `<Dial>` opens."""
     line, called = us.handle(request.caller), us.handle(request.called)
     state, outcome = _fate(request.status)
+    if outcome is Outcome.COMPLETED and _is_machine(request.answered_by):
+        outcome = Outcome.VOICEMAIL
     made = Call(
         participants=_between(line, called),
         line=line or None,
@@ -202,44 +217,75 @@ def _between(caller: str, called: str, caller_name: str = "") -> tuple[Participa
     return (Participant(caller, Role.CALLER, caller_name), *callee)
 
 
-def _recording(request: RecordingRequest, received_at: datetime) -> tuple[Event, ...]:
-    """A message left for us makes the call a voicemail. Other recordings need consent first, so they are left alone."""
-    if (request.source, request.status) != ("RecordVerb", "completed") or not request.duration:
+def _is_machine(answered_by: str) -> bool:
+    """Whether answering machine detection heard no person: `machine_start`, `machine_end_beep`, `fax`, …"""
+    return answered_by.startswith("machine_") or answered_by == "fax"
+
+
+def _detected(request: DetectionRequest, us: Us, received_at: datetime) -> tuple[Event, ...]:
+    """A machine answered. Without its parent the leg belongs to no call that is known here."""
+    if not _is_machine(request.answered_by) or request.parent_sid is None:
         return ()
+    event = Event(
+        key=f"twilio:{request.parent_sid}",
+        id=f"{request.sid}:{request.answered_by}",
+        channel=Channel.VOICE,
+        at=received_at,
+        facts=Call(legs=(Leg(id=request.sid, outcome=Outcome.VOICEMAIL),)),
+    )
+    return (event,)
+
+
+def _conference(request: ConferenceRequest, received_at: datetime) -> tuple[Event, ...]:
+    """Who is put on hold in a conference, and who is taken back. Who joins and leaves is told by the calls."""
+    state = _IN_CONFERENCE.get(request.happened)
+    if state is None or request.call_sid is None:
+        return ()
+    event = Event(
+        key=f"twilio:{request.call_sid}",
+        id=f"{request.conference_sid}:{request.sequence}:{request.happened}",
+        channel=Channel.VOICE,
+        at=request.time or received_at,
+        facts=Call(state=state),
+        order=request.sequence,
+    )
+    return (event,)
+
+
+def recording(request: RecordingRequest, received_at: datetime) -> tuple[Event, ...]:
+    """A recording that is there to be fetched. A message left for us makes the call a voicemail."""
+    if request.status != "completed" or not request.duration:
+        return ()
+    voicemail = request.source == "RecordVerb"
+    sound = Recording(
+        id=request.sid,
+        url=request.url,
+        voicemail=voicemail,
+        seconds=request.duration,
+        channels=request.channels,
+        started_at=request.started_at,
+    )
     event = Event(
         key=f"twilio:{request.call_sid}",
         id=f"{request.sid}:{request.status}",
         channel=Channel.VOICE,
         at=request.started_at or received_at,
-        facts=Call(outcome=Outcome.VOICEMAIL),
+        facts=Call(outcome=Outcome.VOICEMAIL if voicemail else None, recordings=(sound,)),
     )
     return (event,)
 
 
-def _message(request: MessageRequest, fields: Mapping[str, str], us: Us, received_at: datetime) -> tuple[Event, ...]:
-    """A text message. Pictures stay at Twilio: the text names their addresses."""
-    if request.delivery or request.status not in ("received", "receiving"):
+def _transcription(request: TranscriptionRequest, received_at: datetime) -> tuple[Event, ...]:
+    """What was said, where Twilio could write it down."""
+    if request.status != "completed" or not request.text:
         return ()
-    if request.sender.startswith("messenger:"):
-        raise Unsupported("A Messenger message over Twilio: the hub has no address for its sender yet.")
-    channel = Channel.CHAT if request.sender.startswith("whatsapp:") else Channel.SMS
-    sender, recipient = us.handle(request.sender), us.handle(request.recipient)
-    media = [fields[f"MediaUrl{n}"] for n in range(request.media) if f"MediaUrl{n}" in fields]
+    text = Transcript(id=request.sid, text=request.text, recording=request.recording_sid)
     event = Event(
-        key=f"twilio:{request.sid}",
-        id=request.sid,
-        channel=channel,
+        key=f"twilio:{request.call_sid}",
+        id=f"{request.sid}:{request.status}",
+        channel=Channel.VOICE,
         at=received_at,
-        facts=Message(
-            participants=(
-                # A sender without a number (a name such as "DHL", a short code) is known by what it calls itself.
-                Participant(sender, Role.SENDER, request.sender_name or ("" if sender else request.sender)),
-                Participant(recipient, Role.RECIPIENT),
-            ),
-            text="\n".join(filter(None, [request.text, *media])),
-            sent_at=received_at,
-        ),
-        conversation=f"{channel}:{'|'.join(sorted((sender, recipient)))}" if sender and recipient else "",
+        facts=Call(transcripts=(text,)),
     )
     return (event,)
 

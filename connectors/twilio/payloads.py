@@ -57,6 +57,25 @@ class CallRequest(Request):
     dialled_sid: Sid | None = Field(None, alias="DialCallSid")
     dialled_status: DialCallStatus | None = Field(None, alias="DialCallStatus")
     dialled_duration: Seconds | None = Field(None, alias="DialCallDuration")
+    answered_by: str = Field("", alias="AnsweredBy")
+
+
+class DetectionRequest(Request):
+    """The callback of answering machine detection that runs beside a call. It tells no more than who answered."""
+
+    sid: Sid = Field(alias="CallSid")
+    parent_sid: Sid | None = Field(None, alias="ParentCallSid")
+    answered_by: str = Field(alias="AnsweredBy")
+
+
+class ConferenceRequest(Request):
+    """What happened to one call in a conference."""
+
+    call_sid: Sid | None = Field(None, alias="CallSid")
+    conference_sid: Sid = Field(alias="ConferenceSid")
+    happened: str = Field(alias="StatusCallbackEvent")
+    sequence: Count = Field(0, alias="SequenceNumber")
+    time: Time | None = Field(None, alias="Timestamp")
 
 
 class RecordingRequest(Request):
@@ -66,8 +85,20 @@ class RecordingRequest(Request):
     call_sid: Sid = Field(alias="CallSid")
     status: str = Field(alias="RecordingStatus")
     source: str = Field("", alias="RecordingSource")
+    url: str = Field("", alias="RecordingUrl")
     duration: Seconds = Field(0, alias="RecordingDuration")
+    channels: Annotated[int, Field(ge=1, le=16)] | None = Field(None, alias="RecordingChannels")
     started_at: Time | None = Field(None, alias="RecordingStartTime")
+
+
+class TranscriptionRequest(Request):
+    """What `<Record transcribe="true">` makes of a message (`transcribeCallback`)."""
+
+    sid: Sid = Field(alias="TranscriptionSid")
+    call_sid: Sid = Field(alias="CallSid")
+    recording_sid: str = Field("", alias="RecordingSid")
+    status: str = Field(alias="TranscriptionStatus")
+    text: str = Field("", alias="TranscriptionText")
 
 
 class MessageRequest(Request):
@@ -80,4 +111,6 @@ class MessageRequest(Request):
     recipient: str = Field(alias="To")
     text: str = Field("", alias="Body")
     sender_name: str = Field("", alias="ProfileName")
+    whatsapp_id: str = Field("", alias="WaId")
+    error_code: str = Field("", alias="ErrorCode")
     media: Annotated[int, Field(ge=0, le=100)] = Field(0, alias="NumMedia")

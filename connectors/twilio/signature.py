@@ -7,6 +7,7 @@ URL, rebuilt from its parts, before it compares the first. The tests hold this m
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from hub import Delivery, Forged, Malformed
@@ -16,8 +17,12 @@ from hub.formats.signing import Digest, equal, hmac_base64
 _DIGESTS: dict[str, Digest] = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
 
 
-def form(data: str) -> list[tuple[str, str]]:
-    """The names and values of a form or a query string, empty ones too. Bytes that are not UTF-8 become surrogates."""
+@lru_cache(maxsize=8)
+def form(data: str) -> tuple[tuple[str, str], ...]:
+    """The names and values of a form or a query string, empty ones too. Bytes that are not UTF-8 become surrogates.
+
+    A delivery's is needed to verify, to read and to answer it, so the last few are remembered.
+    """
     pairs = []
     for piece in data.split("&"):
         name, _, value = piece.partition("=")
@@ -26,10 +31,10 @@ def form(data: str) -> list[tuple[str, str]]:
             value = unquote_plus(value, errors="surrogateescape")
         if name:
             pairs.append((name, value))
-    return pairs
+    return tuple(pairs)
 
 
-def body_form(delivery: Delivery) -> list[tuple[str, str]]:
+def body_form(delivery: Delivery) -> tuple[tuple[str, str], ...]:
     """The form in the body of *delivery*. Raises `Malformed` where there is none."""
     try:
         return form(delivery.body.decode("ascii"))

@@ -2,7 +2,8 @@
 
 `connectors/<provider>/recordings/<condition>.http` is a raw HTTP/1.1 request, `<condition>.json` what it must become:
 
-    {"events": [{"key", "channel", "at", "facts", "id"?, "order"?, "conversation"?}, ...], "reply": {"status", ...}}
+    {"events": [{"key", "channel", "at", "facts", "id"?, "order"?, "conversation"?}, ...], "reply": {"status", ...},
+     "receipts"?: [{"key", "state", "reason"?}, ...]}
     {"unsupported": "<words of the reason>", "reply": {...}}
 
 `source.toml` in the same folder is the source they were made for, in the words of the config. A fact that is not known

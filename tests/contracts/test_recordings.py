@@ -19,10 +19,13 @@ def test_it_becomes_what_stands_beside_it(recording: Recording) -> None:
             door.parse(delivery)
         assert expected["unsupported"] in str(refused.value)
     else:
-        events = [event for event in door.parse(delivery) if isinstance(event, hub.Event)]
+        said = door.parse(delivery)
+        events = [event for event in said if isinstance(event, hub.Event)]
         assert len(events) == len(expected["events"])
         for event, wanted in zip(events, expected["events"], strict=True):
             assert told(event, wanted) == wanted
+        receipts = [_receipt(each) for each in said if isinstance(each, hub.Receipt)]
+        assert receipts == expected.get("receipts", [])
     assert _reply(door.reply(delivery)) == expected["reply"]
 
 
@@ -32,6 +35,11 @@ def test_every_recording_is_whole() -> None:
     for folder in folders:
         assert {path.stem for path in folder.glob("*.http")} == {path.stem for path in folder.glob("*.json")}
         assert "CC0" in (folder / "SOURCES.md").read_text() or "licence" in (folder / "SOURCES.md").read_text().lower()
+
+
+def _receipt(receipt: hub.Receipt) -> dict[str, str]:
+    shown = {"key": receipt.key, "state": receipt.state.value}
+    return {**shown, "reason": receipt.reason} if receipt.reason else shown
 
 
 def _reply(reply: hub.Reply) -> dict[str, Any]:

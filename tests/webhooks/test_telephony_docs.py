@@ -69,7 +69,7 @@ def test_the_settings_in_the_examples_are_settings() -> None:
             settings = {"twilio": TwilioSettings, "calls": CallsSettings}[table["provider"]]
             settings.model_validate({key: value for key, value in table.items() if key not in common})
             seen.append(table["provider"])
-    assert seen == ["twilio", "calls"]
+    assert seen == ["twilio", "twilio", "calls"]
 
 
 def test_every_key_and_outcome_is_explained() -> None:
