@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from hub.availability import Availability, Rota
 from hub.batch import Books
+from hub.calls.closing import Closing
 from hub.calls.missed import Due
 from hub.calls.overdue import Overdue
 from hub.calls.recordings.fetching import Fetching
@@ -46,8 +47,8 @@ from hub.unrecorded import Unrecorded
 class Service:
     """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`.
 
-    *outbox*, *letters*, *recordings* and *overdue* do nothing until they are entered, as `hub serve` does: a command
-    that is over in a second is no courier. *dialing* places calls at once, and sees to lost ones when it is entered;
+    *outbox*, *letters*, *recordings*, *overdue* and *closing* do nothing until they are entered, as `hub serve` does: a
+    command that is over in a second is no courier. *dialing* places calls at once, and sees to lost ones when it is entered;
     *dial_lists* are worked on then.
     """
 
@@ -67,6 +68,7 @@ class Service:
     letters: Post
     recordings: Fetching
     overdue: Overdue
+    closing: Closing
     dialing: Dialing
     dial_lists: Runner
 
@@ -128,6 +130,7 @@ class Service:
                 letters=letters,
                 recordings=Fetching(store, live, recorders),
                 overdue=Overdue(store, live, tuple(config.agents)),
+                closing=Closing(store, ingest, config.telephony.calls.presumed_over_hours),
                 dialing=dialing,
                 dial_lists=Runner(store, live, dialing, ready),
             )

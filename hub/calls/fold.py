@@ -10,7 +10,8 @@ the later provider time, then the source's name; and a call adds rules of its ow
 - One phone's end does not end the call while others ring, and phones that rang when another was picked up are quiet.
 - An inbound call that nobody took is *missed*, whatever each phone's own outcome was (that stays with its leg).
 - What is said of the call as a whole beats what is said of one leg: a leg's caller may be a line of ours.
-- An end that was only presumed (`hub.calls.closing`) gives way to a real one.
+- An end that was only presumed (`hub.calls.closing`) gives way to a real one, and to anything that is said
+  of the call later.
 """
 
 from __future__ import annotations
@@ -44,14 +45,12 @@ def fold_calls(told: Sequence[tuple[str, Event]], ours: frozenset[str]) -> Call:
     facts = [call for _, _, call in said]
     phones = phones_of(said)
     state = _state(facts, phones)
-    presumed = state is not CallState.ENDED and len(said) < len(everything)
-    if presumed:
-        state, said = CallState.ENDED, everything
-    over = state is CallState.ENDED
+    presumed = state is not CallState.ENDED and bool(everything) and bool(everything[-1][2].presumed)
+    over = presumed or state is CallState.ENDED
     participants = participants_of(facts)
     direction = whole_first(facts, lambda call: call.direction) or direction_of(participants or (), ours)
-    clocks = times.by_one_clock(said) if said else [everything]
-    ended_at = times.ended_at(clocks, phones) if over else None
+    clocks = times.by_one_clock(said or everything)
+    ended_at = times.ended_at([everything] if presumed else clocks, phones) if over else None
     answered = _answered(facts, phones)
     legs = [closed(phone.leg, ended_at) if over else phone.leg for phone in phones]
     duration = (times.talked(clocks, phones, legs, ended_at) if answered else 0) if over else None
@@ -63,7 +62,7 @@ def fold_calls(told: Sequence[tuple[str, Event]], ours: frozenset[str]) -> Call:
             participants=participants,
             line=whole_first(facts, lambda call: call.line),
             direction=direction,
-            state=state,
+            state=CallState.ENDED if over else state,
             started_at=times.started_at(clocks, legs),
             answered_at=answered_at,
             ended_at=ended_at,
