@@ -1,1 +1,8 @@
-"""Twilio: calls and text messages, as its webhooks tell them. The door itself is `webhooks.twilio`."""
+"""Twilio: calls and text messages. What it tells comes through `webhooks.twilio`; with an API key it is asked, too."""
+
+from connectors.twilio.connector import Connector
+from connectors.twilio.dialer import Dialer
+from connectors.twilio.recorder import Recorder
+from connectors.twilio.sender import Sender
+
+__all__ = ["Connector", "Dialer", "Recorder", "Sender"]

@@ -22,13 +22,13 @@ CallStatus = Literal[
 DialCallStatus = Literal["completed", "answered", "busy", "no-answer", "failed", "canceled"]
 
 
-def _utc(text: object) -> datetime:
-    """The time an RFC 2822 date names; one without a zone is UTC (section 3.3, "-0000")."""
+def utc(text: object) -> datetime:
+    """The time an RFC 2822 date names; one without a zone is UTC (section 3.3, "-0000"). Raises `ValueError`."""
     time = parsedate_to_datetime(str(text))
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-Time = Annotated[datetime, BeforeValidator(_utc)]
+Time = Annotated[datetime, BeforeValidator(utc)]
 
 
 class Request(BaseModel):
