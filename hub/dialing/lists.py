@@ -131,7 +131,8 @@ def read_csv(text: str, handle: Callable[[str], str]) -> tuple[list[Entry], list
 
 def of_contacts(conn: Connection, ids: Sequence[int]) -> tuple[list[Entry], list[BadRow]]:
     """An entry for each contact, in that order, and those who have no number."""
-    names = dict(conn.execute(sa.select(contacts.c.id, contacts.c.name).where(contacts.c.id.in_(list(ids)))).tuples())
+    named = sa.select(contacts.c.id, contacts.c.name).where(contacts.c.id.in_(list(ids)))
+    names: dict[int, str] = {row.id: row.name for row in conn.execute(named)}
     entries, bad = [], []
     for place, contact in enumerate(dict.fromkeys(ids), start=1):
         number = number_of(conn, contact) if contact in names else ""

@@ -1,4 +1,4 @@
-"""A phone system small enough to see through: it places calls over HTTP, and tells of them as `webhooks.calls` reads it.
+"""A phone system small enough to see through: it places calls over HTTP, and tells of them as `webhooks.calls` reads.
 
 It is reached as a third party's is: `POINTS` are the entry points of its distribution, and a source of the hub says
 `provider = "switchboard"`, `url = "http://127.0.0.1:<port>"` and the `token` with which it tells of calls.
