@@ -159,7 +159,8 @@ class Connector(hub.Connector):
                 recent = not first and (now - _latest(each, said)).total_seconds() < LIVE_SECONDS
                 (live if recent else old).extend(said)
                 progress.places[kind].known[each.sid] = each.known
-            progress.settle(now, news[begin : begin + BATCH][-1][1].known.at)
+            following = news[begin + BATCH : begin + BATCH + 1]
+            progress.settle(now, following[0][1].known.at if following else None)
             if old:
                 arrivals.append(hub.Arrival(tuple(old), before if live else progress.cursor, live=False))
             if live or not old:

@@ -120,4 +120,4 @@ def _recording(record: Mapping[str, Any]) -> tuple[Item, ...]:
     )
     at = time(record.get("date_created"))
     assert at is not None, "what has not happened is not told"
-    return recording(request, at)
+    return recording(request, at, recovered=True)

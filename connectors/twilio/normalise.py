@@ -252,7 +252,7 @@ def _conference(request: ConferenceRequest, received_at: datetime) -> tuple[Even
     return (event,)
 
 
-def recording(request: RecordingRequest, received_at: datetime) -> tuple[Event, ...]:
+def recording(request: RecordingRequest, received_at: datetime, *, recovered: bool | None = None) -> tuple[Event, ...]:
     """A recording that is there to be fetched. A message left for us makes the call a voicemail."""
     if request.status != "completed" or not request.duration:
         return ()
@@ -270,7 +270,7 @@ def recording(request: RecordingRequest, received_at: datetime) -> tuple[Event, 
         id=f"{request.sid}:{request.status}",
         channel=Channel.VOICE,
         at=request.started_at or received_at,
-        facts=Call(outcome=Outcome.VOICEMAIL if voicemail else None, recordings=(sound,)),
+        facts=Call(outcome=Outcome.VOICEMAIL if voicemail else None, recordings=(sound,), recovered=recovered),
     )
     return (event,)
 
