@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hub import config_values as values
 from hub import registry
 from hub.config_calls import CallsConfig, CallsTable, HoursTable, LineConfig, LineTable, Recorded, Telephony
+from hub.config_texts import TemplateConfig, TemplateTable
 from hub.contracts import (
     Adapter,
     Connector,
@@ -130,6 +131,7 @@ TABLES: Mapping[str, type[BaseModel]] = MappingProxyType(
         "calls": CallsTable,
         "hours": HoursTable,
         "lines": LineTable,
+        "templates": TemplateTable,
         "agents": AgentTable,
         "teams": TeamTable,
         "sources": SourceTable,
@@ -244,6 +246,7 @@ class Config:
     teams: Mapping[str, Team]
     inbox: InboxConfig
     telephony: Telephony
+    templates: Mapping[str, TemplateConfig]
     oauth: Mapping[str, App]
     keys: tuple[bytes, ...] = field(repr=False)
     crm: Mapping[str, CrmConfig]
@@ -382,6 +385,7 @@ class _Reader:
             teams=MappingProxyType(teams),
             inbox=self.inbox(),
             telephony=telephony,
+            templates=MappingProxyType(self.templates()),
             oauth=MappingProxyType(self.oauth()),
             keys=self.keys(hub.key),
             crm=MappingProxyType(self.crm()),
@@ -480,6 +484,18 @@ class _Reader:
             frozenset(self.all("calls.consent_regions", table.consent_regions, values.region)),
             tuple(table.dialers),
         )
+
+    def templates(self) -> dict[str, TemplateConfig]:
+        """The texts that may begin a conversation where free text may not."""
+        templates = {}
+        for name, table in self.tables("templates"):
+            path = f"templates.{values.quoted(name)}"
+            if (read := self.checked(path, TemplateTable, table)) is None:
+                continue
+            self.named(f"{path}.source", read.source, "sources")
+            language = self.value(f"{path}.language", "", values.language_tag, read.language) if read.language else ""
+            templates[name] = TemplateConfig(name, read.source, read.id, read.text, language)
+        return templates
 
     def named(self, path: str, name: str, section: str, source: str = "") -> None:
         """*name*, where one is given, must be one of the tables of *section*."""

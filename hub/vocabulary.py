@@ -15,7 +15,7 @@ from enum import StrEnum
 from hub.formats.mail import Attachment as Attachment
 from hub.formats.reports import Report as Report
 
-NAMESPACES = frozenset({"mail", "ical", "twilio", "slack", "log"})
+NAMESPACES = frozenset({"mail", "ical", "twilio", "slack", "log", "letter"})
 """Key namespaces of what other systems name: nothing whose own name becomes a namespace may be called so."""
 
 
