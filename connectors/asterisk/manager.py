@@ -145,7 +145,8 @@ class Manager:
         if not answer.succeeded:
             why = answer["Message"] or "no reason"
             raise Rejected(
-                f"{self._name} refuses {settings.username} ({why}): check secret, and permit= of this user in manager.conf."
+                f"{self._name} refuses {settings.username} ({why}): check secret, "
+                "and permit= of this user in manager.conf."
             )
 
     async def _send(self, name: str, ident: str, fields: dict[str, str]) -> None:

@@ -14,6 +14,12 @@ _WITHHELD = ("", "anonymous", "restricted", "unavailable", "unknown", "withheld"
 _INTERNAL = re.compile(r"[0-9*#]{1,6}")
 _LONGEST_NAME = 100
 _SHORTEST_SUFFIX = 3
+DIALLED = "hub-"
+"""How the Uniqueid of a channel begins that the hub itself has opened for a colleague: the first of her call."""
+
+RUNG = "hubring-"
+"""How the Uniqueid of a channel begins that the hub has opened to ring a phone for a caller."""
+
 PSEUDO = frozenset(
     "Local Message Surrogate AsyncGoto Announcer Recorder ConfBridgeRecorder CBAnn CBRec Snoop UnicastRTP MulticastRTP "
     "BridgeMedia Parked Bridge WebSocket AudioSocket".casefold().split()
@@ -23,8 +29,8 @@ PSEUDO = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """One end of a call: *phone* is an extension of ours (`pbx/21`) or a handle, "" where it withholds its number; *ours*
-    says whether it is one of our phones; *name* is what it calls itself."""
+    """One end of a call: *phone* is an extension of ours (`pbx/21`) or a handle, "" where it withholds its number;
+    *ours* says whether it is one of our phones; *name* is what it calls itself."""
 
     phone: str
     ours: bool

@@ -18,7 +18,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from connectors.asterisk.causes import of_record
-from connectors.asterisk.numbers import Numbers, is_pseudo
+from connectors.asterisk.numbers import DIALLED, Numbers, is_pseudo
 from connectors.asterisk.progress import Progress
 from hub import (
     Call,
@@ -36,7 +36,7 @@ from hub import (
 )
 
 _FEWEST, _WITH_LINKEDID = 17, 20
-_VOICEMAIL = "voicemail"
+_VOICEMAIL, _WAS_CALLED = "voicemail", ("appdial", "appqueue")
 _AT_ONCE = 4 << 20
 
 
@@ -177,7 +177,11 @@ def event(record: Record, key: str, numbers: Numbers, sound: Recording | None) -
         legs=tuple(_legs(record, numbers)) if phone_called else (),
         recovered=True,
     )
-    if not is_pseudo(record.channel):
+    if record.uniqueid.startswith(DIALLED) and record.application.lower().startswith(_WAS_CALLED):
+        outcome = of_record(record.disposition)
+        caller = numbers.participant(numbers.end(record.channel, ""), Role.CALLER)
+        facts = replace(facts, participants=(caller,), direction=Direction.OUTBOUND, outcome=outcome)
+    elif not is_pseudo(record.channel) and not record.application.lower().startswith(_WAS_CALLED):
         facts = _whole(facts, record, numbers)
     left = sound is not None and sound.voicemail
     if left or (record.application.lower() == _VOICEMAIL and record.talked and not phone_called):

@@ -26,8 +26,8 @@ class AsteriskSettings(hub.Settings):
     are the names of endpoints behind which the public network is. *technology* is the kind of the devices that are not
     in *phones*. *dial_context* is the dialplan's context for the calls that the hub places; *trunk_device* is how it
     reaches a number without a dialplan ("PJSIP/{number}@trunk"), and comes first. *cdr_file* is the `Master.csv` of
-    `cdr_csv`, *cdr_timezone* the zone of its times ("UTC" with `usegmtime = yes`), *since_days* how much of it is read when the source is first connected. *spool* is Asterisk's
-    `astspooldir`, for recordings and voicemail.
+    `cdr_csv`, *cdr_timezone* the zone of its times ("UTC" with `usegmtime = yes`), *since_days* how much of it is read
+    when the source is first connected. *spool* is Asterisk's `astspooldir`, for recordings and voicemail.
     """
 
     events: Literal["ami", "ari"] = "ami"

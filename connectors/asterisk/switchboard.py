@@ -1,8 +1,8 @@
 """What the phone system's events amount to: channels become the phones of a call, by what Asterisk links together.
 
 Asterisk gives every channel a `Uniqueid`, and all channels of one call the `Linkedid` of its first. An interaction is
-`<source>:<linkedid>`. When two calls become one (a transfer, a pickup) Asterisk changes the Linkedid of one of them; the
-interaction with somebody outside goes on then, under the key that it has had.
+`<source>:<linkedid>`. When two calls become one (a transfer, a pickup) Asterisk changes the Linkedid of one of them;
+the interaction with somebody outside goes on then, under the key that it has had.
 
 Nothing here does I/O or knows a clock. Events that Asterisk repeats have the same id, so that what is heard again after
 a reconnect changes nothing.
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from connectors.asterisk.causes import of_originate, unanswered
-from connectors.asterisk.numbers import End, Numbers, device_of, is_pseudo
+from connectors.asterisk.numbers import DIALLED, RUNG, End, Numbers, device_of, is_pseudo
 from connectors.asterisk.wire import Packet
 from hub import (
     Call,
@@ -34,12 +34,6 @@ from hub import (
 )
 from hub.formats.digest import stable_id
 
-DIALLED = "hub-"
-"""How the Uniqueid of a channel begins that the hub itself has opened for a colleague: the first of her call."""
-
-RUNG = "hubring-"
-"""How the Uniqueid of a channel begins that the hub has opened to ring a phone for a caller."""
-
 REMEMBERED = 2_000
 """Calls that are over and still known: what is told of them a moment later is not a new call."""
 
@@ -54,8 +48,8 @@ def no_sound(_variable: str, _packet: Packet, _at: datetime) -> Recording | None
 
 @dataclass(slots=True)
 class _Phone:
-    """A channel that is a phone. *leg* says whether it is told as a leg of its call. *name* is the channel's, by which the
-    leg goes: call detail records have that only, so the same leg is known again there."""
+    """A channel that is a phone. *leg* says whether it is told as a leg of its call. *name* is the channel's, by which
+    the leg goes: call detail records have that only, so the same leg is known again there."""
 
     id: str
     name: str
@@ -81,12 +75,14 @@ class _Conversation:
     caller: str
     outside: bool
     phones: dict[str, _Phone] = field(default_factory=dict)
+    said: set[str] = field(default_factory=set)
     told: bool = False
     answered: bool = False
     direction: Direction | None = None
     queue: str = ""
     queued: bool = False
     passed_on_by: str = ""
+    consulting: str = ""
     exten: str = ""
     cause: str = ""
 
@@ -217,9 +213,12 @@ class Switchboard:
         if begins and not end.ours and not exten and packet[f"{prefix}ChannelState"] == "0":
             call.caller = ""  # an application calls somebody outside: nobody of ours is there yet
             self._calls_out(call, end.phone, at)
-        elif begins and not end.ours and not uniqueid.startswith(DIALLED):
+        elif begins and uniqueid.startswith(DIALLED):
+            call.outside, call.direction = True, Direction.OUTBOUND
             self._begin(call, at)
-        elif begins and exten and not self._numbers.is_internal(exten) and not uniqueid.startswith(DIALLED):
+        elif begins and not end.ours:
+            self._begin(call, at)
+        elif begins and exten and not self._numbers.is_internal(exten):
             self._calls_out(call, self._numbers.handle(exten), at)
         return phone
 
@@ -243,16 +242,11 @@ class Switchboard:
             self._leg_state(phone, state, at)
 
     def _newcallerid(self, packet: Packet, at: datetime) -> None:
-        """The dialplan has set who calls: for a caller from outside her number, for a phone of ours our line."""
+        """The dialplan has set who calls. What it sets for a phone of ours is shown outside, and no news."""
         phone = self._known(packet, at)
-        if phone is None or phone.leg or phone.id != phone.call.caller or phone.id.startswith(DIALLED):
+        if phone is None or phone.leg or phone.id != phone.call.caller or phone.end.ours:
             return
         number = packet["CallerIDNum"]
-        if phone.end.ours:
-            line = self._numbers.handle(number)
-            if line in self._numbers.lines:
-                self._tell(phone.call, f"line:{line}", at, Call(line=line))
-            return
         end = self._numbers.end(packet["Channel"], number, packet["CallerIDName"])
         if not end.ours and end != phone.end:
             phone.end = end
@@ -274,6 +268,9 @@ class Switchboard:
             if not phone.end.phone:
                 phone.end = self._numbers.extension(device_of(phone.name).partition("/")[2])
         self._dials(phone, source, at)
+        shown = self._numbers.handle(packet["CallerIDNum"])
+        if phone.call.direction is Direction.OUTBOUND and shown in self._numbers.lines:
+            self._tell(phone.call, f"line:{shown}", at, Call(line=shown))
 
     def _dials(self, phone: _Phone, source: _Phone | None, at: datetime) -> None:
         """*phone* is being called, by *source* if a phone called it."""
@@ -285,11 +282,12 @@ class Switchboard:
             phone.joined, phone.by = Joined.BLIND_TRANSFER, call.passed_on_by
         elif source is not None and source.leg and call.answered and source.end.ours:
             phone.joined, phone.by = Joined.WARM_TRANSFER, source.name
-        caller = call.phones.get(call.caller)
-        if caller is not None and caller.end.ours and not call.outside and phone.joined is None:
-            if phone.end.ours:
+        elif source is None and call.answered and call.consulting:
+            phone.joined, phone.by = Joined.WARM_TRANSFER, call.consulting
+        if call.direction is not Direction.INBOUND and phone.joined is None and call.caller in call.phones:
+            if phone.end.ours and not call.outside:
                 self._calls_inside(call, phone.end, at)
-            else:
+            elif not phone.end.ours:
                 self._calls_out(call, phone.end.phone, at)
         self._begin(call, at)
         self._leg_state(phone, CallState.QUEUED, at)
@@ -372,7 +370,7 @@ class Switchboard:
         second = self._phones.get(packet["SecondTransfererUniqueid"])
         if first is None or second is None or packet["Result"] != "Success":
             return
-        self._passed_on(first, at)
+        self._passed_on(first, at, CallState.ANSWERED)
         if first.call is second.call:
             return
         stays, goes = (first, second) if first.call.outside or not second.call.outside else (second, first)
@@ -385,9 +383,11 @@ class Switchboard:
                 self._aliases[linkedid] = stays.call.id
         self._maybe_over(leaving, at)
 
-    def _passed_on(self, phone: _Phone, at: datetime) -> None:
+    def _passed_on(self, phone: _Phone, at: datetime, state: CallState = CallState.TRANSFERRED) -> None:
+        """*phone* has given the call away; as a whole it is in *state* then."""
+        phone.call.consulting = ""
         legs = (Leg(id=phone.name, state=CallState.TRANSFERRED),) if phone.leg else ()
-        facts = Call(state=CallState.TRANSFERRED, legs=legs)
+        facts = Call(state=state, legs=legs)
         self._tell(phone.call, f"{phone.id}:transferred", at, facts)
 
     def _pickup(self, packet: Packet, at: datetime) -> None:
@@ -412,6 +412,10 @@ class Switchboard:
 
     def _varset(self, packet: Packet, at: datetime) -> None:
         variable = packet["Variable"]
+        if variable == "ATTENDEDTRANSFER" and packet["Value"]:  # set on what only joins: by whom somebody is asked
+            call = self._calls.get(self.interaction(packet["Linkedid"]))
+            if call is not None:
+                call.consulting = packet["Value"]
         if variable not in ("MIXMONITOR_FILENAME", "VM_MESSAGEFILE") or not packet["Value"]:
             return
         phone = self._known(packet, at)
@@ -533,6 +537,8 @@ class Switchboard:
             facts = Call(direction=call.direction, state=CallState.QUEUED, started_at=at)
             self._events.append(self._event(call.id, "began", at, facts))
             return
+        if caller.end.ours and call.direction is None and not caller.id.startswith(DIALLED):
+            call.direction = Direction.INTERNAL
         participants: tuple[Participant, ...] = (self._numbers.participant(caller.end, Role.CALLER),)
         line = None
         if not caller.end.ours:
@@ -557,8 +563,7 @@ class Switchboard:
         self._tell(call, f"callee:{callee}", at, facts)
 
     def _calls_inside(self, call: _Conversation, end: End, at: datetime) -> None:
-        if call.direction is None:
-            call.direction = Direction.INTERNAL
+        call.direction = call.direction or Direction.INTERNAL
         self._begin(call, at)
         callee = self._numbers.participant(end, Role.CALLEE)
         self._tell(call, f"callee:{end.phone}", at, Call(participants=(callee,), direction=call.direction))
@@ -583,7 +588,8 @@ class Switchboard:
         self._tell(phone.call, f"{phone.id}:{state}", at, Call(legs=(leg,)))
 
     def _tell(self, call: _Conversation, what: str, at: datetime, facts: Call) -> None:
-        if call.told:
+        if call.told and what not in call.said:
+            call.said.add(what)
             self._events.append(self._event(call.id, what, at, facts))
 
     def _event(self, ident: str, what: str, at: datetime, facts: Call) -> Event:
