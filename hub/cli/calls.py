@@ -64,11 +64,10 @@ def _dial(args: argparse.Namespace) -> int:
         "override": args.override,
     }
     placed: dict[str, str] = asyncio.run(perform(config, "calls.dial", question))
-    words = {"placed": f"{placed['phone']} rings, then {placed['callee']}.", "perhaps": "Perhaps it was placed."}
-    print(words.get(placed["state"], f"It was not placed: {placed['reason']}"))
-    if placed["state"] == "perhaps":
-        print(placed["reason"], file=sys.stderr)
-    return 0 if placed["state"] == "placed" else 1
+    if placed["state"] != "placed":
+        raise Failure(placed["reason"])
+    print(f"{placed['phone']} rings, then {placed['callee']}.")
+    return 0
 
 
 def _lists(args: argparse.Namespace) -> int:

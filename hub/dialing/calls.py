@@ -181,6 +181,7 @@ class Dialing:
     def begin(self, conn: Connection, actor: Actor, agent: str, wanted: Wanted) -> tuple[DialView, bool]:
         """Write down in the caller's transaction that a call is to be placed, and whether that is new. It must then be
         `place`d. Raises `Refused`."""
+        _in_turn(conn, agent)
         now = datetime.now(UTC)
         dial_id = _id_of(agent, wanted.client_id) if wanted.client_id else self._store.ids()
         if wanted.client_id and (before := by_id(conn, dial_id)) is not None:
@@ -372,6 +373,12 @@ def _ordered(config: Config, dialers: Mapping[str, Dialer]) -> dict[str, Dialer]
     """In the order of the config, and only those that it names where it names any."""
     preferred = config.telephony.calls.dialers or tuple(config.sources)
     return {name: dialers[name] for name in preferred if name in dialers}
+
+
+def _in_turn(conn: Connection, agent: str) -> None:
+    """Of two hubs that begin a call for the same agent the second sees the first one's. SQLite has one writer."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(sa.select(sa.func.pg_advisory_xact_lock(_id_of(agent, "begins"))))
 
 
 def _id_of(agent: str, client_id: str) -> int:

@@ -18,7 +18,7 @@ from hub.operation import Failure, Operation, Progress
 from hub.privacy.visibility import HUB
 from hub.registry import nearest
 from hub.web.i18n import Reader
-from hub.web.pages.dial_words import said
+from hub.web.pages.dial_words import because, said
 
 if TYPE_CHECKING:
     from hub.service import Service
@@ -27,18 +27,23 @@ if TYPE_CHECKING:
 async def dial_operation(service: Service, args: Mapping[str, Any], progress: Progress) -> dict[str, str]:
     """`calls.dial`: callee, agent, line, source, override → state, reason, phone, callee."""
     _known(service, args["agent"])
+    speaks = Reader.at("en", service.config.timezone)
     wanted = Wanted(
         callee=args["callee"], line=args["line"], source=args["source"], override=args["override"]
     )  # fmt: skip
     try:
         view = await service.dialing.dial(HUB, args["agent"], wanted)
     except Refused as error:
-        speaks = Reader.at("en", service.config.timezone)
         sentences = [said(speaks, each) for each in error.checked.refusals]
         if not error.checked.closed("a reason"):
             sentences.append("To call all the same, say why: --override REASON.")
         raise Failure(f"{args['callee']} is not called. {' '.join(sentences)}") from error
-    return {"state": view.state, "reason": view.reason, "phone": view.phone, "callee": view.callee}
+    return {
+        "state": view.state,
+        "reason": because(Reader.at("en", service.config.timezone), view.reason),
+        "phone": view.phone,
+        "callee": view.callee,
+    }
 
 
 async def lists_operation(service: Service, args: Mapping[str, Any], progress: Progress) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ from hub.dialing.dials import by_id as dial_by_id
 from hub.dialing.gate import Refusal, Rule
 from hub.dialing.lists import ListView
 from hub.dialing.ready import Ready
-from hub.dialing.states import UNHEARD, EntryState, ListState, State
+from hub.dialing.states import NOT_TAKEN, UNHEARD, EntryState, ListState, State
 from hub.live import Live, LiveEvent
 from hub.privacy.visibility import HUB
 from hub.store import Store
@@ -40,7 +40,6 @@ LOOK_SECONDS = 1.0
 AT_ONCE = 100
 """Entries that are refused in one step: a list of thousands does not hold the store."""
 
-NOT_TAKEN = "Your phone rang and was not picked up."
 _FORGOTTEN = timedelta(hours=1)
 """A call that was placed so long ago and is on no timeline was deleted."""
 _TOO_OFTEN_AGAIN = timedelta(hours=24)

@@ -43,4 +43,7 @@ class EntryState(StrEnum):
 OPEN = (EntryState.WAITING, EntryState.CALLING)
 """What is still to be done."""
 
-UNHEARD = "The phone system was asked to call, and its answer was never heard. It may have called."
+UNHEARD = "unheard"
+"""The reason of what is `perhaps`: the phone system was asked, and its answer was never heard."""
+NOT_TAKEN = "not-taken"
+"""The reason of a pause: the agent's own phone rang and was not picked up."""

@@ -102,7 +102,7 @@ class DialListIn(Shape):
 
     name: Title
     agent: Name = ""
-    csv: Annotated[str, StringConstraints(max_length=5_000_000)] = ""
+    csv: Annotated[str, StringConstraints(max_length=1_000_000)] = ""
     contacts: list[Id] = Field(default=[], max_length=lists.MOST)
     line: Number = ""
     source: Name = ""
@@ -139,7 +139,7 @@ async def add_dial_list(request: web.Request, visitor: Visitor, body: DialListIn
     if body.source:
         _check(service.dialing.sources, "source", body.source)
     if agent != visitor.actor.agent and not _leads(visitor.actor):
-        raise Problem(403, "forbidden", "Only a manager makes lists for others.")
+        raise Problem(403, "not-allowed", "Only a manager makes lists for others.")
     read, bad = await _rows(body.csv, service.dialing.handle)
     entry, now = service.store.ids(), datetime.now(UTC)
     list_id = service.store.ids()
@@ -230,7 +230,7 @@ async def _changed(
         if view is None:
             return None
         if not _may(visitor.actor, view):
-            raise Problem(403, "forbidden", "This list is somebody else's.")
+            raise Problem(403, "not-allowed", "This list is somebody else's.")
         change(conn, view)
         audit.note(conn, entry, visitor.actor, action, f"dial-list/{list_id}", now)
         return lists.by_id(conn, list_id) or view

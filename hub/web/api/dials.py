@@ -160,9 +160,9 @@ async def hang_up(request: web.Request, visitor: Visitor) -> web.Response:
 
 
 def caller(actor: Actor) -> str:
-    """The agent who calls. Raises a 409 for a login or a token that belongs to none: no phone would ring."""
+    """The agent who calls. Raises a 403 for a login or a token that belongs to none: no phone would ring."""
     if not actor.agent:
-        raise Problem(409, "no-agent", "Only an agent can call. This login or token belongs to none.")
+        raise Problem(403, "no-agent", "Only an agent can call. This login or token belongs to none.")
     return actor.agent
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from hub.dialing.gate import Refusal, Rule
+from hub.dialing.states import NOT_TAKEN, UNHEARD
+from hub.vocabulary import Outcome
 from hub.web.i18n import Reader
 
 
@@ -17,12 +19,20 @@ def said(speaks: Reader, refusal: Refusal) -> str:
 
 
 def because(speaks: Reader, reason: str) -> str:
-    """A reason as the store has it: the name of a rule, or what a phone system said."""
-    try:
-        rule = Rule(reason)
-    except ValueError:
-        return reason
-    return _sentence(speaks, rule, detailed=False)
+    """A reason as the store has it: the name of a rule, how a call ended, or in words what a phone system said."""
+    t = speaks.gettext
+    if reason in list(Rule):
+        return _sentence(speaks, Rule(reason), detailed=False)
+    words = {
+        UNHEARD: t("The phone system was asked to call, and its answer was never heard. It may have called."),
+        NOT_TAKEN: t("Your phone rang and was not picked up."),
+        Outcome.BUSY: t("busy"),
+        Outcome.NO_ANSWER: t("no answer"),
+        Outcome.REJECTED: t("rejected"),
+        Outcome.FAILED: t("failed"),
+        Outcome.CANCELLED: t("cancelled"),
+    }
+    return words.get(reason, reason)
 
 
 def _sentence(speaks: Reader, rule: Rule, detailed: bool) -> str:

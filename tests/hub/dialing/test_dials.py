@@ -128,7 +128,7 @@ async def test_she_calls_one_at_a_time_with_a_phone_that_somebody_reaches_and_a_
         assert [each["rule"] for each in (await answer.json())["refusals"]] == ["no-agent-phone"]
     nobody = await firm.office.token("script", Scope.WRITE)
     async with nobody.post("/api/v1/dials", json={"callee": CALLEE}) as answer:
-        assert (answer.status, (await answer.json())["type"]) == (409, "urn:hub:problem:no-agent")
+        assert (answer.status, (await answer.json())["type"]) == (403, "urn:hub:problem:no-agent")
 
 
 async def test_a_contact_is_called_at_the_number_that_is_hers(firm: Firm) -> None:

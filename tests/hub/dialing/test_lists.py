@@ -17,7 +17,7 @@ from hub.dialing import lists
 from hub.dialing.calls import Dialing
 from hub.dialing.lists import Entry, ListView
 from hub.dialing.ready import Readiness
-from hub.dialing.runner import NOT_TAKEN, Runner, result_of
+from hub.dialing.runner import Runner, result_of
 from hub.dialing.states import EntryState, ListState
 from hub.privacy.visibility import Authority, Scope
 from hub.service import Service
@@ -194,7 +194,7 @@ async def test_a_phone_of_hers_that_she_does_not_pick_up_pauses_the_list(firm: F
         hers = Leg(id="1", phone="board/21", state=CallState.ENDED, outcome=Outcome.NO_ANSWER)
         await ended(firm, call, Outcome.NO_ANSWER, (hers,))
         page = await firm.until(f"/dial-lists/{list_id}", lambda page: page["state"] == "paused")
-    assert page["reason"] == NOT_TAKEN
+    assert page["reason"] == "Your phone rang and was not picked up."
     assert (page["entries"][0]["state"], page["entries"][0]["attempts"]) == ("waiting", 0)
 
 
