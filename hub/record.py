@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from hub import copies, outgoing, pops
 from hub import facts as documents
 from hub.batch import Books, Entry, Part, Recorded, Row, Subject
-from hub.calls import missed
+from hub.calls import missed, twins
 from hub.calls.recordings import rows as recordings
 from hub.crm.join import read_identities
 from hub.fold import Told, direction, fold, occurred_at
@@ -118,9 +118,10 @@ def _claim(conn: sa.Connection, parts: Sequence[Part]) -> tuple[list[Part], list
 
 def _fold(conn: sa.Connection, parts: Sequence[Part], books: Books) -> list[Subject]:
     """The interactions that the new events of *parts* make or change, in the order of their keys."""
-    entries = [(part.source, entry) for part in parts for entry in part.entries]
+    entries = twins.by_first_name(conn, [(part.source, entry) for part in parts for entry in part.entries])
     found = {row.key: row for row in map(Row._make, _FOUND(conn, sorted({entry.event.key for _, entry in entries})))}
     entries = _told_apart(conn, entries, found)
+    entries = twins.made_one(conn, entries, found, books.ours.handles, lambda keys: map(Row._make, _FOUND(conn, keys)))
     deleted = {key for (key,) in _DELETED(conn, sorted({entry.event.key for _, entry in entries} - found.keys()))}
     told: dict[str, list[Told]] = defaultdict(list)
     seen: set[tuple[str, str]] = set()

@@ -77,11 +77,16 @@ def thread(conn: sa.Connection, subjects: Sequence[Subject], books: Books) -> No
     for subject in subjects:
         subject.conversation = current(subject.conversation)
     for gone in merged:
-        absorb(conn, gone, current(gone))
-        for statement in _MERGE:
-            statement(conn, current(gone), gone)
-        _FORGET(conn, gone)
+        unite(conn, gone, current(gone))
     _REFS(conn, [(ref, current(refs[ref])) for ref in sorted(refs) if ref not in known])
+
+
+def unite(conn: sa.Connection, gone: int, into: int) -> None:
+    """Make the conversation *gone* a part of *into*."""
+    absorb(conn, gone, into)
+    for statement in _MERGE:
+        statement(conn, into, gone)
+    _FORGET(conn, gone)
 
 
 def _references(subject: Subject) -> list[str]:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from hub import facts as documents
 from hub.formats import search
 from hub.privacy.visibility import Actor, readable, sees
-from hub.store.schema import activities, interactions
+from hub.store.schema import activities, call_keys, interactions
 from hub.vocabulary import Call, Channel, Direction, Facts, Kind, Level, Meeting, Mention, Message
 
 FREQUENT = 20_000
@@ -117,8 +117,10 @@ def one(conn: Connection, actor: Actor, interaction_id: int) -> Item | None:
 
 
 def by_key(conn: Connection, actor: Actor, key: str) -> Item | None:
-    """The interaction of that key. A mail's id may be given with or without its angle brackets."""
-    return next(iter(among(conn, actor, interactions.c.key.in_(spellings(key)), 1)), None)
+    """The interaction of that key. A mail's id may be given with or without its angle brackets; of a call that two
+    phone systems told of, either's key will do."""
+    first = conn.scalars(sa.select(call_keys.c.into_key).where(call_keys.c.key == key)).one_or_none()
+    return next(iter(among(conn, actor, interactions.c.key.in_(spellings(first or key)), 1)), None)
 
 
 def spellings(key: str) -> tuple[str, ...]:

@@ -37,8 +37,8 @@ _ALIVE = sa.text("kind = 'call' AND state <> 'ended'")  # as in the index, which
 
 
 class Closing:
-    """`async with Closing(...)` looks once a minute until the end of the block. A call that somebody took is closed when
-    nothing was heard of it for so many *hours*, one that rings or waits much earlier."""
+    """`async with Closing(...)` looks once a minute until the end of the block. A call that somebody took is closed
+    when nothing was heard of it for so many *hours*, one that rings or waits much earlier."""
 
     def __init__(self, store: Store, ingest: Ingest, hours: float, look: float = LOOK_SECONDS) -> None:
         self._store = store
@@ -87,7 +87,7 @@ class Closing:
         )
         keys = sa.select(interactions.c.key).where(_ALIVE, silent).order_by(interactions.c.occurred_at).limit(_AT_ONCE)
         last = sa.func.max(sa.type_coerce(events.c.at, sa.BigInteger))
-        told = sa.select(events.c.key, last).where(events.c.key.in_(keys.scalar_subquery())).group_by(events.c.key)
+        told = sa.select(events.c.key, last).where(events.c.key.in_(keys)).group_by(events.c.key)
         return [(key, at) for key, at in conn.execute(told)]
 
 

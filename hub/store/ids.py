@@ -33,3 +33,8 @@ class Ids:
                 if self._count >> 13:
                     self._last, self._count = self._last + 1, 0
             return (self._last << 22) | self._node | self._count
+
+
+def since(seconds: float) -> int:
+    """The smallest id that may have been made at *seconds* since 1970 or later."""
+    return max(0, int(seconds * 1000) - _START) << 22

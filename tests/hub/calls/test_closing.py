@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -20,10 +19,9 @@ async def facts(core: Core, key: str = "pbx:1") -> Call:
     return known
 
 
-def _leg(state: CallState, at: datetime, **more: Any) -> Leg:
-    return Leg(
-        id="2", phone="pbx/21", state=state, **{{"answered": "answered_at"}.get(state, "started_at"): at}, **more
-    )
+def _leg(state: CallState, at: datetime) -> Leg:
+    answered_at = at if state is CallState.ANSWERED else None
+    return Leg(id="2", phone="pbx/21", state=state, started_at=at, answered_at=answered_at)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +38,8 @@ async def test_a_call_that_never_ends_is_closed_by_a_rule_and_marked(
 ) -> None:
     closing = Closing(core.store, core.ingest, 6)
     began = datetime.now(UTC) - timedelta(minutes=2)
-    await core.ingest.record("pbx", [call("1", CallState.RINGING, at=began, legs=[_leg(CallState.RINGING, began)])]
-                             if state is CallState.RINGING else [call("1", state, at=began)])  # fmt: skip
+    legs = [_leg(state, began)] if state is CallState.RINGING else []
+    await core.ingest.record("pbx", [call("1", state, at=began, legs=legs)])
     now = datetime.now(UTC)
     assert await closing.look(now + timedelta(minutes=minutes - 1)) == 0
     assert await closing.look(now + timedelta(minutes=minutes + 1)) == 1
