@@ -12,6 +12,7 @@ from hub.fold import Told
 from hub.inbox.teams import Assignment
 from hub.live import LiveEvent
 from hub.ours import Ours
+from hub.pops import House
 from hub.store.blobs import Blobs
 from hub.vocabulary import Direction, Event, Facts, Flagged, Message, Participant, Removed
 
@@ -69,7 +70,7 @@ def _no_conversation(_: str) -> int | None:
 class Books:
     """What recording needs to know beside the batch: our addresses, new ids, the blobs, which CRMs to tell, which
     conversation a Message-ID of ours names (`hub.letters.token`), whose new conversations are, when a missed call is
-    *due*, and what *sound* of calls may be kept."""
+    *due*, what *sound* of calls may be kept, and in what *house* phones ring."""
 
     ours: Ours
     new_id: Callable[[], int]
@@ -79,6 +80,7 @@ class Books:
     assignment: Assignment = field(default_factory=Assignment)
     due: Due = in_plain_hours
     sound: Sound = field(default_factory=Sound)
+    house: House = field(default_factory=House)
 
 
 class Row(NamedTuple):

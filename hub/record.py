@@ -87,11 +87,11 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
         copies.change(conn, part.source, part.changes)
     calls = [_ringing(subject, books.ours, now) for subject in subjects if isinstance(subject.facts, Call)]
     known = [subject.id for subject in subjects if subject.row and isinstance(subject.facts, Call)]
-    changed = pops.write(conn, calls, known, books.new_id)
+    rings = pops.write(conn, calls, known, who, books.house, books.new_id)
     contacts = _timelines(conn, subjects, who, books, now)
     _set_aside(conn, kept, books, now)
     _count(conn, kept, now)
-    news = [*pops.news(changed, who), *ledger.news]
+    news = [*rings, *ledger.news]
     if subjects:
         news.append(
             LiveEvent(
@@ -220,18 +220,23 @@ def _is_news_from_outside(subject: Subject, now: int) -> bool:
 def _ringing(subject: Subject, ours: Ours, now: int) -> pops.Ringing:
     call = subject.facts
     assert isinstance(call, Call)
-    told = subject.entries[-1][0]
-    caller = next((p.handle for p in call.participants or () if p.role.begins), "")
     latest = max(micros(entry.event.at) for _, entry in subject.entries)
-    return pops.Ringing(
+    return pops.ringing(
+        call,
+        subject.direction,
+        subject.entries[-1][0],
+        ours,
         interaction_id=subject.id,
-        handle=caller,
-        line=call.line or "",
         since=micros(call.started_at) if call.started_at else subject.at,
-        state=call.state or CallState.RINGING,
-        phones=ours.rung(call, subject.direction, told),
         fresh=subject.live and now - latest < pops.LATE_SECONDS * 1_000_000,
+        was=_was(subject),
     )
+
+
+def _was(subject: Subject) -> CallState | None:
+    """The state in which the call was known until now."""
+    state = orjson.loads(subject.row.facts).get("state") if subject.row else None
+    return CallState(state) if state else None
 
 
 def _timelines(

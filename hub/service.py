@@ -35,7 +35,7 @@ from hub.mailroom import Mailroom
 from hub.metrics import Metrics
 from hub.ours import Line, Ours
 from hub.outbox import Outbox
-from hub.pops import Pops
+from hub.pops import House, Pops
 from hub.privacy.mail_rules import MailRules
 from hub.privacy.never_log import NeverLog
 from hub.store import Store
@@ -94,12 +94,16 @@ class Service:
             crms, assignment = tuple(config.crm), assignment_of(config, ours)
             recorders = _recorders(config, lambda source: SourceLoan(source, store, grants))
             sound = Sound(config.telephony.lines, frozenset(recorders))
-            books = Books(ours, store.ids, store.blobs, crms, tokens.conversation_of, assignment, due_by(config), sound)
+            rota = rota_of(config)
+            house = House(rota, config.telephony.calls.wrap_up_seconds)
+            books = Books(
+                ours, store.ids, store.blobs, crms, tokens.conversation_of, assignment, due_by(config), sound, house
+            )
             ingest = Ingest(store, live, mailroom, books, never, unrecorded, metrics, _webhooks(config))
-            pops = Pops(store, live, unrecorded)
+            pops = Pops(store, live, unrecorded, rota)
             ticking = asyncio.create_task(pops.run(), name="pops")
             stack.push_async_callback(_ended, ticking)
-            availability = await stack.enter_async_context(Availability(store, live, rota_of(config)))
+            availability = await stack.enter_async_context(Availability(store, live, rota))
             directory = Directory(store, live, config.region, ours.handles, config.crm)
             adapters, problems = config.adapters()
             outbox = Outbox(store, adapters, config.public_url, problems)
@@ -152,7 +156,8 @@ def mail_rules(config: Config) -> MailRules:
 def ours_of(config: Config) -> Ours:
     """Our addresses and phones, as *config* lists them."""
     lines = {name: Line(frozenset(source.ours), source.rings) for name, source in config.sources.items()}
-    return Ours(tuple(config.agents.values()), lines)
+    groups = {name.casefold(): team.agents for team in config.teams.values() for name in (team.name, team.id)}
+    return Ours(tuple(config.agents.values()), lines, groups)
 
 
 def rota_of(config: Config) -> Rota:

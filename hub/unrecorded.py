@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hub.fold import Told, direction, fold
 from hub.live import Live
 from hub.ours import Ours
-from hub.pops import RINGING_SECONDS, Pop, Ringing, advance, news
+from hub.pops import RINGING_SECONDS, Pop, advance, news, ringing
 from hub.vocabulary import Call, CallState, Event
 
 
@@ -39,17 +39,16 @@ class Unrecorded:
         if not isinstance(facts, Call):
             return
         now = time.time_ns() // 1000
-        caller = next((p.handle for p in facts.participants or () if p.role.begins), "")
-        ringing = Ringing(
+        call_now = ringing(
+            facts,
+            direction(facts, self._ours.handles),
+            source,
+            self._ours,
             interaction_id=call.id,
-            handle=caller,
-            line=facts.line or "",
             since=now,
-            state=facts.state or CallState.RINGING,
-            phones=self._ours.rung(facts, direction(facts, self._ours.handles), source),
             fresh=True,
         )
-        changed = advance(ringing, call.pops, now, self._new_id)
+        changed = advance(call_now, call.pops, now, self._new_id)
         call.pops.update({pop.agent: pop for pop in changed})
         self._live.publish(news(changed, {}))
         if facts.state is CallState.ENDED:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from hub import match, pops, record, threads
+from hub import match, record, threads
+from hub.calls import blocking, wrapping
 from hub.inbox import apart, states
+from hub.pops import rows, writing
 from hub.store import Store
 from hub.store.sets import SetRead
 from tests.bench.people import add_contacts
 
 READS = [
     (f"{module.__name__}.{name}", value)
-    for module in (match, pops, record, threads, states, apart)
+    for module in (match, rows, writing, blocking, wrapping, record, threads, states, apart)
     for name, value in vars(module).items()
     if isinstance(value, SetRead)
 ]
