@@ -92,9 +92,7 @@ async def test_a_recording_waits_for_consent_and_is_played_in_parts(office: Offi
     ada = await office.person("ada", agent="ada")
     async with ada.get("/api/v1/recordings", params={"interaction": interaction}) as answer:
         (one,) = (await answer.json())["items"]
-    assert (one["state"], one["reason"]) == ("unwanted", "no-source")
-    # The office's phone system cannot fetch: as if it could, once she had agreed.
-    await office.service.store.write(lambda conn: conn.exec_driver_sql("UPDATE recordings SET reason = 'consent'"))
+    assert (one["state"], one["reason"]) == ("unwanted", "consent")
     said = {"given": True, "evidence": "said yes at 0:12", "interaction": interaction}
     async with ada.put(f"/api/v1/consents/{CALLER}/record", json=said) as answer:
         assert answer.status == 200, await answer.text()
