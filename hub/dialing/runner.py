@@ -216,7 +216,8 @@ def result_of(call: Call, agent: str, phone: str) -> Result:
     hers = [leg for leg in call.legs if leg.agent == agent or leg.phone == phone]
     if hers and all(leg.answered_at is None and leg.outcome is not Outcome.COMPLETED for leg in hers):
         return Result(None, NOT_TAKEN, counts=False, pauses=True)
-    return Result(None, outcome)
+    # A phone system that names nobody lets the end of our call look like one of theirs.
+    return Result(None, Outcome.NO_ANSWER if outcome is Outcome.MISSED else outcome)
 
 
 def _result(conn: Connection, entry: Any, now: datetime) -> Result | None:

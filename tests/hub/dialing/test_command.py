@@ -19,8 +19,8 @@ TOP = Path(__file__).parents[3]
     ("number", "agent", "status", "said"),
     [
         ("030 98765432", "ada", 0, "board/21 rings, then tel:+493098765432.\n"),
-        ("112", "ada", 1, "112 is not called. Emergency numbers are dialled on the phone itself.\n"),
-        ("030 98765432", "adda", 1, 'There is no agent "adda". Did you mean "ada"?\n'),
+        ("112", "ada", 1, "hub: 112 is not called. Emergency numbers are dialled on the phone itself.\n"),
+        ("030 98765432", "adda", 1, 'hub: There is no agent "adda". Did you mean "ada"?\n'),
     ],
 )
 async def test_a_number_is_called_from_the_command_line(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hub import Call, CallState, Channel, Event, Leg, Outcome
+from hub import Call, CallState, Channel, Direction, Event, Leg, Outcome
 from hub.availability import Rota
 from hub.dialing import lists
 from hub.dialing.calls import Dialing
@@ -53,7 +53,7 @@ async def made(firm: Firm, **more: Any) -> str:
 async def ended(firm: Firm, call: Placed, outcome: Outcome, legs: tuple[Leg, ...] = ()) -> None:
     """What a phone system that says how it ended tells of a call."""
     facts = Call(
-        state=CallState.ENDED, outcome=outcome, legs=legs, ended_at=datetime.now(UTC),
+        direction=Direction.OUTBOUND, state=CallState.ENDED, outcome=outcome, legs=legs, ended_at=datetime.now(UTC),
         answered_at=datetime.now(UTC) if outcome in (Outcome.COMPLETED, Outcome.VOICEMAIL) else None,
     )  # fmt: skip
     event = Event(key=f"board:{call.call}", id="over", channel=Channel.VOICE, at=datetime.now(UTC), facts=facts)
