@@ -104,7 +104,7 @@ class Service:
             ticking = asyncio.create_task(pops.run(), name="pops")
             stack.push_async_callback(_ended, ticking)
             availability = await stack.enter_async_context(Availability(store, live, rota))
-            directory = Directory(store, live, config.region, ours.handles, config.crm)
+            directory = Directory(store, live, config.region, ours.handles, config.crm, config.agents)
             adapters, problems = config.adapters()
             outbox = Outbox(store, adapters, config.public_url, problems)
             senders = _senders(config, lambda source: SourceLoan(source, store, grants))
@@ -219,7 +219,7 @@ def assignment_of(config: Config, ours: Ours) -> Assignment:
     """Whom new conversations belong to, as *config* says."""
     teams = {name: config.teams[source.team] for name, source in config.sources.items() if source.team}
     personal = {handle: agent.id for agent in ours.agents for handle in agent.handles}
-    return Assignment(teams, personal)
+    return Assignment(teams, personal, rota_of(config))
 
 
 def _webhooks(config: Config) -> Callable[[str], Webhook | None]:

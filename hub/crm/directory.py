@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from hub import audit, outgoing
+from hub import audit, outgoing, pops
 from hub.crm import join, records
 from hub.crm.records import Card, Clash, Conflict, Contact, Draft, Stale, Strength, Unknown
 from hub.crm.search import BadCursor as BadCursor
@@ -19,6 +19,7 @@ from hub.live import Live, LiveEvent
 from hub.privacy.visibility import Actor, sees
 from hub.store import Store
 from hub.store.schema import activities, contacts, identities, interactions, micros, participants
+from hub.vocabulary import Agent
 
 CHANGEABLE = frozenset(("name", "company", "title", "owner", "notes", "external_id", "fields"))
 _LONGEST = 500
@@ -27,16 +28,23 @@ _VERBATIM = ("acct:", "slack:", "client:", "xmpp:", "matrix:", "https:", "did:")
 
 class Directory:
     """Open to every login and token; what it changes is audited. *ours* are our own addresses, nobody's identity;
-    *crms* the names of the outside CRMs, which are told what comes onto a timeline."""
+    *crms* the names of the outside CRMs, which are told what comes onto a timeline; *agents* the colleagues by id."""
 
     def __init__(
-        self, store: Store, live: Live, region: str, ours: Collection[str], crms: Collection[str] = ()
+        self,
+        store: Store,
+        live: Live,
+        region: str,
+        ours: Collection[str],
+        crms: Collection[str] = (),
+        agents: Mapping[str, Agent] | None = None,
     ) -> None:
         self._store = store
         self._live = live
         self._region = region
         self._ours = frozenset(ours)
         self._crms = tuple(crms)
+        self._agents = agents or {}
 
     def handle(self, text: str) -> str | None:
         """The handle that *text* spells (`030 123456`, `ada@example.org`, `acct:a@b`), None where it is none."""
@@ -95,7 +103,7 @@ class Directory:
             return records.by_id(conn, actor, new_id)
 
         contact = await self._store.write(work)
-        self._tell(contact.id)
+        await self._tell(contact.id, contact)
         return contact
 
     async def change(
@@ -114,6 +122,8 @@ class Directory:
         """
         entry, now = self._store.ids(), _now()
 
+        gone: set[str] = set()
+
         def work(conn: Connection) -> Contact:
             join.change_identities(conn)
             before = self._lock(conn, actor, contact_id, revision)
@@ -127,14 +137,15 @@ class Directory:
             if "company" in changes:
                 values["company_id"] = records.company_named(conn, changes["company"], self._store.ids, now)
             self._touch(conn, contact_id, now, values)
-            for gone in had.keys() - wanted.keys():
-                self._unlink(conn, contact_id, gone, now)
+            gone.update(had.keys() - wanted.keys())
+            for handle in sorted(gone):
+                self._unlink(conn, contact_id, handle, now)
             self._link(conn, actor, contact_id, new, how, now)
             audit.note(conn, entry, actor, "contact.change", f"contact/{contact_id}", now)
             return records.by_id(conn, actor, contact_id)
 
         contact = await self._store.write(work)
-        self._tell(contact.id)
+        await self._tell(contact.id, contact, *gone)
         return contact
 
     async def link(
@@ -161,7 +172,7 @@ class Directory:
             return records.by_id(conn, actor, contact_id)
 
         contact = await self._store.write(work)
-        self._tell(contact.id)
+        await self._tell(contact.id, contact)
         return contact
 
     async def unlink(self, actor: Actor, contact_id: int, handle: str) -> Contact:
@@ -179,7 +190,7 @@ class Directory:
             return records.by_id(conn, actor, contact_id)
 
         contact = await self._store.write(work)
-        self._tell(contact.id)
+        await self._tell(contact.id, contact, handle)
         return contact
 
     async def confirm(self, actor: Actor, interaction_id: int, contact_id: int, handle: str) -> None:
@@ -232,7 +243,7 @@ class Directory:
             audit.note(conn, entry, actor, "contact.confirm", f"interaction/{interaction_id}", now)
 
         await self._store.write(work)
-        self._tell(contact_id)
+        await self._tell(contact_id, None, handle)
 
     # --- the parts of a change ---
 
@@ -280,8 +291,12 @@ class Directory:
         joined = join.join(conn, handles)
         outgoing.tell(conn, self._crms, {*joined, *stands}, self._store.ids, micros(now))
 
-    def _tell(self, contact_id: int) -> None:
+    async def _tell(self, contact_id: int, contact: Contact | None, *handles: str) -> None:
+        """The contact's pages have news, and so has every screen on which one of these handles calls now."""
         self._live.publish([LiveEvent("activity", {"contacts": [str(contact_id)]})])
+        concerned = {*handles, *(each.handle for each in contact.identities)} if contact else set(handles)
+        if await self._store.read(lambda conn: pops.on_a_screen(conn, concerned)):
+            self._live.publish(await self._store.write(lambda conn: pops.again(conn, concerned, self._agents)))
 
 
 def _now() -> datetime:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
+from hub.availability import Standing, State, now_read, stands_in
 from hub.inbox.teams import Assign, Assignment, Team
-from hub.store.schema import conversations, interactions, team_turns
+from hub.store.schema import conversations, interactions, moment, team_turns
 from hub.store.sets import Run, SetRead, among
 from hub.vocabulary import Call, CallState, Direction, Kind, Meeting, Message, Outcome, Role
 
@@ -119,7 +120,7 @@ def recorded(conn: sa.Connection, subjects: Sequence[Subject], now: int, assignm
     late = {row.id for row in standing if row.id not in fresh and _late(heard[row.id], row.last_at)}
     history = _history(conn, late)
     changed = []
-    owners = _Owners(conn, assignment)
+    owners = _Owners(conn, assignment, now)
     for row in standing:
         told = sorted(heard[row.id], key=lambda each: each.at)
         after = _moved(conn, row, told, history.get(row.id), now, fresh=row.id in fresh)
@@ -218,9 +219,11 @@ def _moved(
 class _Owners:
     """Gives new conversations to a team and an owner, within one batch."""
 
-    def __init__(self, conn: sa.Connection, assignment: Assignment) -> None:
+    def __init__(self, conn: sa.Connection, assignment: Assignment, now: int) -> None:
         self._conn = conn
         self._assignment = assignment
+        self._now = now
+        self._standings: dict[str, Standing] | None = None
         self._turns: dict[str, str] = {}
         self._busy: dict[str, int] = {}
 
@@ -267,7 +270,7 @@ class _Owners:
             self._turns[team.id] = self._conn.execute(turn).scalar() or ""
         before = self._turns[team.id]
         place = team.agents.index(before) + 1 if before in team.agents else 0
-        line = team.agents[place:] + team.agents[:place]
+        line = self._there(team.agents[place:] + team.agents[:place])
         if team.assign is Assign.LEAST_BUSY:
             for agent in line:
                 if agent not in self._busy:
@@ -278,6 +281,17 @@ class _Owners:
             chosen = line[0]
         self._turns[team.id] = chosen
         return chosen
+
+    def _there(self, line: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of *line* who are there to do it, in its order; whoever is absent or off gives her turn to her stand-in
+        in the team. Where nobody is there, it is as if all were who will be there again."""
+        if self._standings is None:
+            self._standings = now_read(self._conn, self._assignment.rota, moment(self._now))
+        known = self._standings
+        turns = (stands_in(agent, known) if agent in known else agent for agent in line)
+        there = [agent for agent in turns if agent in line and (agent not in known or known[agent].present)]
+        later = [agent for agent in line if agent in known and State.ABSENT not in known[agent].holds]
+        return tuple(dict.fromkeys(there or later)) or line
 
 
 _TURN = Run(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hub.availability.states import Rota
+
 
 class Assign(StrEnum):
     """How a team's new conversations find their owner."""
@@ -28,7 +30,9 @@ class Team:
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """Whom a new conversation belongs to: the team of its source (*teams*, by the source's name), and the agent whose
-    own address it was sent to or from (*agents*, by handle)."""
+    own address it was sent to or from (*agents*, by handle). *rota* says who works when: a team's new conversation
+    goes to somebody who is there."""
 
     teams: Mapping[str, Team] = field(default_factory=dict)
     agents: Mapping[str, str] = field(default_factory=dict)
+    rota: Rota = field(default_factory=Rota)

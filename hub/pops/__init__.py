@@ -18,7 +18,7 @@ from hub.pops.states import (
     advance,
     ringing,
 )
-from hub.pops.telling import again, news, shown
+from hub.pops.telling import again, news, on_a_screen, shown
 from hub.pops.writing import House, write
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "advance",
     "again",
     "news",
+    "on_a_screen",
     "ringing",
     "shown",
     "write",

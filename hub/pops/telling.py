@@ -70,12 +70,15 @@ def news(
     return events
 
 
+def on_a_screen(conn: sa.Connection, handles: Collection[str]) -> bool:
+    """Whether a call with one of *handles* stands on a screen now."""
+    return any(pop.handle in handles for pop in rows.on_screens(conn))
+
+
 def again(conn: sa.Connection, handles: Collection[str], agents: Mapping[str, Agent] = _NO_NAMES) -> list[LiveEvent]:
     """Tell the screens anew of the calls with *handles* that stand on them, in the caller's transaction: somebody just
-    said whose they are. One statement where no such call is on a screen."""
-    current = [pop for pop in rows.on_screens(conn) if pop.handle in set(handles)]
-    if not current:
-        return []
+    said whose they are."""
+    current = [pop for pop in rows.on_screens(conn) if pop.handle in handles]
     changed = [replace(pop, revision=pop.revision + 1) for pop in current]
     rows.move(conn, changed)
     return news(changed, match(conn, {pop.handle for pop in changed}), None, agents)

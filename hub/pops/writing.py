@@ -19,7 +19,7 @@ from hub.pops.states import Pop, Ringing, advance
 from hub.pops.telling import news
 from hub.store.schema import contacts, moment
 from hub.store.sets import SetRead, among
-from hub.vocabulary import CallState, Match
+from hub.vocabulary import Match
 
 _OWNERS = SetRead(sa.select(contacts.c.id, contacts.c.owner).where(among(contacts.c.id)))
 

@@ -1,4 +1,4 @@
-"""What runs the hub, for programs: sources, quarantine, ringing pops, and one's own sessions."""
+"""Sources, quarantine, and one's own sessions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from hub.store.schema import blobs, quarantine, refusals, sources
 from hub.web.access import Visitor
 from hub.web.api.endpoint import Endpoints, Shape, answer, missing, page_path, read_place, record_id, write_place
 from hub.web.keys import ACCESS, SERVICE, SUPERVISOR
-from hub.web.problems import Problem
 
 endpoints = Endpoints()
 
@@ -84,42 +83,6 @@ class Quarantine(BaseModel):
 
     items: list[Held]
     next: str | None = None
-
-
-class PopContact(BaseModel):
-    """Who it may be."""
-
-    id: str
-    name: str
-    company: str | None = None
-
-
-class PopCandidate(BaseModel):
-    """A contact the number may belong to, and why."""
-
-    contact: PopContact
-    confidence: float
-    reasons: list[str]
-
-
-class Pop(BaseModel):
-    """A call on this agent's screen, in the shape of the live event `pop`."""
-
-    id: str
-    interaction: str
-    handle: str
-    line: str
-    since: datetime
-    state: str
-    mine: bool
-    revision: int
-    candidates: list[PopCandidate]
-
-
-class Pops(BaseModel):
-    """What stands on this agent's screen now."""
-
-    items: list[Pop]
 
 
 class Session(BaseModel):
@@ -273,30 +236,6 @@ def _sources(conn: Connection) -> tuple[dict[str, sa.Row[*tuple[Any, ...]]], dic
     for row in conn.execute(sa.select(refusals.c.source, refusals.c.reason, refusals.c.count.label("number"))):
         refused.setdefault(row.source, {})[row.reason] = row.number
     return rows, refused
-
-
-# --- pops -----------------------------------------------------------------------------------------------------------
-
-
-@endpoints.add("GET", "/api/v1/pops", returns=Pops)
-async def list_pops(request: web.Request, visitor: Visitor) -> web.Response:
-    """What rings for this agent now, and the call she is in."""
-    ringing = await request.app[SERVICE].pops.ringing(_agent(visitor))
-    return answer(Pops.model_validate({"items": ringing}))
-
-
-@endpoints.add("POST", "/api/v1/pops/{id}/dismiss", returns=None, scope=Scope.WRITE, status=204)
-async def dismiss_pop(request: web.Request, visitor: Visitor) -> web.Response:
-    """Clear a ringing pop from all of this agent's screens. 404 where it does not ring there (any more)."""
-    if not await request.app[SERVICE].pops.dismiss(record_id(request), _agent(visitor)):
-        raise missing("This does not ring for you any more.")
-    return web.Response(status=204)
-
-
-def _agent(visitor: Visitor) -> str:
-    if not visitor.actor.agent:
-        raise Problem(403, "no-agent", "This login or token belongs to no agent, so no phone of its own rings.")
-    return visitor.actor.agent
 
 
 # --- one's own sessions ---------------------------------------------------------------------------------------------
