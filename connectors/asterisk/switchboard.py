@@ -64,6 +64,7 @@ class _Phone:
     by: str | None = None
     bridge: str = ""
     recording: Recording | None = None
+    machine: bool = False
 
 
 @dataclass(slots=True)
@@ -235,9 +236,11 @@ class Switchboard:
 
     def _newstate(self, packet: Packet, at: datetime) -> None:
         phone = self._known(packet, at)
-        if phone is None or not phone.leg:
-            return
         state = _STATES.get(packet["ChannelState"])
+        if phone is None or not phone.leg:
+            if phone is not None and phone.id.startswith(DIALLED):
+                phone.state = state
+            return
         if state is CallState.RINGING or (state is CallState.ANSWERED and not phone.dialled):
             self._leg_state(phone, state, at)
 
@@ -416,10 +419,13 @@ class Switchboard:
             call = self._calls.get(self.interaction(packet["Linkedid"]))
             if call is not None:
                 call.consulting = packet["Value"]
-        if variable not in ("MIXMONITOR_FILENAME", "VM_MESSAGEFILE") or not packet["Value"]:
+        if variable not in ("MIXMONITOR_FILENAME", "VM_MESSAGEFILE", "AMDSTATUS") or not packet["Value"]:
             return
         phone = self._known(packet, at)
         if phone is None:
+            return
+        if variable == "AMDSTATUS":
+            phone.machine = packet["Value"] == "MACHINE"
             return
         if variable == "MIXMONITOR_FILENAME":
             phone.recording = self._sound(variable, packet, at)
@@ -444,13 +450,14 @@ class Switchboard:
     def _originated(self, packet: Packet, at: datetime) -> None:
         """A phone of ours that was to call somebody was not picked up, or cannot be rung at all."""
         ident = packet["ActionID"]
-        if packet["Response"] != "Failure" or not ident.startswith(DIALLED) or ident in self._over:
+        if packet["Response"] != "Failure" or not ident.startswith(DIALLED):
             return
+        if ident in self._over or ident in self._calls:
+            return  # its hangup tells, or it is another attempt at a call that is under way
         outcome = of_originate(packet["Reason"])
         facts = Call(direction=Direction.OUTBOUND, state=CallState.ENDED, ended_at=at, outcome=outcome)
         self._events.append(self._event(ident, "not placed", at, facts))
-        if ident not in self._calls:
-            self._forget(ident)
+        self._forget(ident)
 
     def _hangup(self, packet: Packet, at: datetime) -> None:
         phone = self._known(packet, at)
@@ -458,7 +465,7 @@ class Switchboard:
             return
         call, cause = phone.call, packet["Cause"]
         self._tell_recording(phone, at)
-        if phone.leg:
+        if phone.leg or (phone.id.startswith(DIALLED) and phone.state is not CallState.ANSWERED):
             self._leg_ended(phone, cause, at)
         if phone.id == call.caller:
             call.cause = cause
@@ -468,7 +475,8 @@ class Switchboard:
 
     def _leg_ended(self, phone: _Phone, cause: str, at: datetime) -> None:
         took = phone.state is not None and phone.state.taken
-        outcome = Outcome.COMPLETED if took else unanswered(cause, phone.dial_status)
+        spoken_to = Outcome.VOICEMAIL if phone.machine else Outcome.COMPLETED
+        outcome = spoken_to if took else unanswered(cause, phone.dial_status)
         phone.state = CallState.ENDED
         leg = Leg(id=phone.name, phone=phone.end.phone or None, state=CallState.ENDED, ended_at=at, outcome=outcome)
         self._tell(phone.call, f"{phone.id}:ended", at, Call(legs=(leg,)))
@@ -545,7 +553,7 @@ class Switchboard:
             call.direction = Direction.INBOUND
             line = self._numbers.line(call.exten)
             participants += (Participant(line, Role.CALLEE),) if line else ()
-        elif not caller.leg:
+        elif not caller.leg and not caller.id.startswith(DIALLED):
             self._tell(call, f"{caller.id}:calls", at, Call(legs=(Leg(id=caller.name, phone=caller.end.phone),)))
         facts = Call(
             participants=participants,
@@ -576,6 +584,7 @@ class Switchboard:
         if state.taken:
             phone.call.answered = True
             phone.call.passed_on_by = ""
+            self._tell_who_dialled(phone.call, at)
         leg = Leg(
             id=phone.name,
             phone=phone.end.phone or None,
@@ -586,6 +595,14 @@ class Switchboard:
             by=phone.by,
         )
         self._tell(phone.call, f"{phone.id}:{state}", at, Call(legs=(leg,)))
+
+    def _tell_who_dialled(self, call: _Conversation, at: datetime) -> None:
+        """The colleague for whom the hub calls is on the call once somebody is there: that she picked up her own phone
+        is no answer to it."""
+        caller = call.phones.get(call.caller)
+        if caller is not None and caller.id.startswith(DIALLED):
+            leg = Leg(id=caller.name, phone=caller.end.phone, answered_at=at)
+            self._tell(call, f"{caller.id}:calls", at, Call(legs=(leg,)))
 
     def _tell(self, call: _Conversation, what: str, at: datetime, facts: Call) -> None:
         if call.told and what not in call.said:
