@@ -9,20 +9,26 @@ from dataclasses import dataclass, field
 from hub.fold import Told, direction, fold
 from hub.live import Live
 from hub.ours import Ours
-from hub.pops import RINGING_SECONDS, Pop, advance, news, ringing
+from hub.pops import RINGING_SECONDS, TALKING_SECONDS, Pop, advance, news, ringing
 from hub.vocabulary import Call, CallState, Event
+
+
+LATE_SECONDS = 3600.0
+"""A recording or a second end comes no later than this, and nobody waits longer in a queue."""
 
 
 @dataclass(slots=True)
 class _Call:
     id: int
-    since: float
+    until: float
     told: list[Told] = field(default_factory=list)
     pops: dict[str, Pop] = field(default_factory=dict)
+    over: bool = False
 
 
 class Unrecorded:
-    """Keeps the events of a live call as long as it lasts, and no longer; nothing of it is stored or logged."""
+    """Keeps the events of a live call as long as it lasts, and for a while its key, so that what comes late is not
+    recorded either; nothing of it is stored or logged."""
 
     def __init__(self, live: Live, ours: Ours, new_id: Callable[[], int]) -> None:
         self._live = live
@@ -33,7 +39,9 @@ class Unrecorded:
     def take(self, source: str, event: Event) -> None:
         """One event of such a call."""
         self._forget()
-        call = self._calls.setdefault(event.key, _Call(self._new_id(), time.monotonic()))
+        call = self._calls.setdefault(event.key, _Call(self._new_id(), time.monotonic() + RINGING_SECONDS * 2))
+        if call.over:
+            return
         call.told.append(Told(source, event))
         facts = fold(call.told, self._ours.handles)
         if not isinstance(facts, Call):
@@ -51,8 +59,13 @@ class Unrecorded:
         changed = advance(call_now, call.pops, now, self._new_id)
         call.pops.update({pop.agent: pop for pop in changed})
         self._live.publish(news(changed, {}))
-        if facts.state is CallState.ENDED:
-            del self._calls[event.key]
+        call.over = facts.state is CallState.ENDED
+        if call.over:
+            call.told.clear()
+        if facts.state is not None and facts.state.taken:
+            call.until = time.monotonic() + TALKING_SECONDS
+        elif call.over or facts.state is CallState.QUEUED:
+            call.until = time.monotonic() + LATE_SECONDS
 
     def knows(self, key: str) -> bool:
         """True for a call that rings from memory: an event of it that names nobody must not be recorded either."""
@@ -78,6 +91,6 @@ class Unrecorded:
         return None
 
     def _forget(self) -> None:
-        limit = time.monotonic() - RINGING_SECONDS * 2
-        for key in [key for key, call in self._calls.items() if call.since < limit]:
+        now = time.monotonic()
+        for key in [key for key, call in self._calls.items() if call.until < now]:
             del self._calls[key]

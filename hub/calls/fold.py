@@ -172,16 +172,10 @@ def _ended_latest(leg: Leg) -> tuple[float, str]:
 
 
 def _recovered(facts: Sequence[Call]) -> bool:
-    """Whether nothing told of the call's end when it happened; of a call whose end nobody tells, of any of it."""
+    """Whether nothing told of the call's end when it happened. Where only its phones' ends are told those count, and
+    where no end is, everything."""
     if not any(call.recovered for call in facts):
         return False
-    ends = [call for call in facts if _tells_an_end(call)]
-    return all(call.recovered for call in ends or facts)
-
-
-def _tells_an_end(call: Call) -> bool:
-    return (
-        call.state is CallState.ENDED
-        or call.outcome is not None
-        or any(leg.state is CallState.ENDED for leg in call.legs)
-    )
+    ends = [call for call in facts if call.state is CallState.ENDED or call.outcome is not None]
+    of_phones = [call for call in facts if any(leg.state is CallState.ENDED for leg in call.legs)]
+    return all(call.recovered for call in ends or of_phones or facts)
