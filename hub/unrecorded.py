@@ -12,7 +12,6 @@ from hub.ours import Ours
 from hub.pops import RINGING_SECONDS, TALKING_SECONDS, Pop, advance, news, ringing
 from hub.vocabulary import Call, CallState, Event
 
-
 LATE_SECONDS = 3600.0
 """A recording or a second end comes no later than this, and nobody waits longer in a queue."""
 

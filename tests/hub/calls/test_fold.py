@@ -49,10 +49,9 @@ def said(second: float, facts: Call, source: str = "pbx", ident: str = "") -> To
 def leg(second: float, name: str, state: CallState, **known: Any) -> Told:
     """Of one phone, with the times that its state tells."""
     names = {ANSWERED: "answered_at", ENDED: "ended_at", RINGING: "started_at"}
-    known |= {names[state]: at(second)} if state in names else {}
-    facts = Leg(
-        id=name, phone=f"pbx/2{name}", state=state, **{times[state]: at(second)} if state in times else {}, **known
-    )
+    if state in names:
+        known[names[state]] = at(second)
+    facts = Leg(id=name, phone=f"pbx/2{name}", state=state, **known)
     return said(second, Call(legs=(facts,)), ident=f"{name} {second}")
 
 
