@@ -118,7 +118,7 @@ def test_every_command_and_option_exists(page: Path) -> None:
     known = commands()
     globally = {"--config", "--help"}
     for line in said(page):
-        asked = re.match(r"\s*(?:\$ )?(?:\w+=\S+ )*(?:\.venv/bin/)?hub ([a-z]+)(?: ([a-z]+)\b)?(.*)", line)
+        asked = re.match(r"\s*(?:\$ )?(?:\w+=\S+ )*(?:\.venv/bin/)?hub ([a-z]+)(?: ([a-z][a-z-]*)\b)?(.*)", line)
         if asked is None:
             continue
         command, action, rest = asked.groups()
