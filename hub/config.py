@@ -40,6 +40,9 @@ from hub.hours import WEEKDAYS, Hours, Span, read_spans
 from hub.inbox.teams import Assign, Team
 from hub.privacy.mail_rules import Internal
 from hub.references import Secrets, is_reference
+from hub.routing.plan import Plan
+from hub.routing.tables import PlanTable
+from hub.routing.tables import read as read_plan
 from hub.vocabulary import Agent
 
 T = TypeVar("T", bound=BaseModel)
@@ -136,6 +139,7 @@ TABLES: Mapping[str, type[BaseModel]] = MappingProxyType(
         "teams": TeamTable,
         "sources": SourceTable,
         "oauth": OAuthTable,
+        "plans": PlanTable,
         "crm": CrmTable,
     }
 )
@@ -246,6 +250,7 @@ class Config:
     teams: Mapping[str, Team]
     inbox: InboxConfig
     telephony: Telephony
+    plans: Mapping[str, Plan]
     templates: Mapping[str, TemplateConfig]
     oauth: Mapping[str, App]
     keys: tuple[bytes, ...] = field(repr=False)
@@ -385,6 +390,7 @@ class _Reader:
             teams=MappingProxyType(teams),
             inbox=self.inbox(),
             telephony=telephony,
+            plans=MappingProxyType(self.plans(agents, teams)),
             templates=MappingProxyType(self.templates()),
             oauth=MappingProxyType(self.oauth()),
             keys=self.keys(hub.key),
@@ -446,6 +452,25 @@ class _Reader:
                 record = Recorded(line.record)
                 lines[handle] = LineConfig(handle, line.name, record, line.voicemail, line.keep_days)
         return Telephony(self.calls(), MappingProxyType(hours), MappingProxyType(lines))
+
+    def plans(self, agents: Mapping[str, Agent], teams: Mapping[str, Team]) -> dict[str, Plan]:
+        """The routing plans."""
+        plans = {}
+        for name, table in self.tables("plans"):
+            path = f"plans.{values.quoted(name)}"
+            read = self.checked(path, PlanTable, table)
+            made = read and read_plan(
+                name,
+                path,
+                read,
+                self.wrong,
+                hours=self.section("hours"),
+                agents={agent.id: agent.skills for agent in agents.values()},
+                teams={team.id: team.agents for team in teams.values()},
+            )
+            if made:
+                plans[name] = made
+        return plans
 
     def opening(self, name: str, path: str, table: HoursTable) -> Hours:
         """One table of hours."""
@@ -568,6 +593,7 @@ class _Reader:
             self.wrong(f"{path}.provider", str(error))
             return None
         typed = self.settings(path, offers.settings, own, [*SourceTable.model_fields], source=name)
+        self.named(f"{path}.plan", frame.plan, "plans", source=name)
         if frame.oauth and frame.oauth not in (apps := self.section("oauth")):
             guess = registry.nearest(frame.oauth, apps)
             cure = f'Did you mean "{guess}"?' if guess else f"Add [oauth.{frame.oauth}]."

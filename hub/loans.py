@@ -13,6 +13,7 @@ from hub import copies
 if TYPE_CHECKING:
     from hub.grants.keeper import Grants
     from hub.operation import Progress
+    from hub.routing.router import Router
     from hub.service import Service
     from hub.store import Store
     from hub.vocabulary import Asked, Sighting, Step
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 class SourceLoan:
     """The loan of one *source*."""
 
-    def __init__(self, source: str, store: Store, grants: Grants) -> None:
+    def __init__(self, source: str, store: Store, grants: Grants, routing: Router | None = None) -> None:
         self._source = source
         self._store = store
         self._grants = grants
+        self._routing = routing
 
     async def access_token(self, refused: str | None = None) -> str:
         """A fresh access token, another than the *refused* one. Raises `Rejected` where nobody connected the source or
@@ -36,8 +38,9 @@ class SourceLoan:
         return await self._store.write(lambda conn: copies.rebind(conn, self._source, place, sightings))
 
     async def route(self, asked: Asked) -> Step | None:
-        """What to do next with a call that the hub answers."""
-        return None
+        """What to do next with a call that the hub answers; None where no plan answers it. Senders, dialers and
+        recorders answer none."""
+        return await self._routing.answer(self._source, asked) if self._routing else None
 
 
 async def lend_operation(service: Service, args: Mapping[str, Any], progress: Progress) -> dict[str, str]:

@@ -38,6 +38,9 @@ from hub.outbox import Outbox
 from hub.pops import House, Pops
 from hub.privacy.mail_rules import MailRules
 from hub.privacy.never_log import NeverLog
+from hub.routing.known import Firm
+from hub.routing.plan import QueueNode, members
+from hub.routing.router import Router
 from hub.store import Store
 from hub.understanding import Guide
 from hub.unrecorded import Unrecorded
@@ -47,9 +50,9 @@ from hub.unrecorded import Unrecorded
 class Service:
     """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`.
 
-    *outbox*, *letters*, *recordings*, *overdue* and *closing* do nothing until they are entered, as `hub serve` does: a
-    command that is over in a second is no courier. *dialing* places calls at once, and sees to lost ones when it is entered;
-    *dial_lists* are worked on then.
+    *outbox*, *letters*, *recordings*, *overdue*, *closing* and *dial_lists* do nothing until they are entered, as `hub
+    serve` does: a command that is over in a second is no courier. *dialing* places calls at once, and sees to lost ones
+    when it is entered.
     """
 
     config: Config
@@ -70,11 +73,12 @@ class Service:
     overdue: Overdue
     closing: Closing
     dialing: Dialing
+    routing: Router
     dial_lists: Runner
 
     def lend(self, source: str) -> SourceLoan:
         """What the plug-ins of *source* may have of what only a running hub keeps."""
-        return SourceLoan(source, self.store, self.grants)
+        return SourceLoan(source, self.store, self.grants, self.routing)
 
     @classmethod
     @asynccontextmanager
@@ -114,6 +118,7 @@ class Service:
             dialing = Dialing(config, store, ingest, live, dialers)
             stack.push_async_callback(dialing.close)
             ready = Readiness(rota_of(config), config.telephony.calls.wrap_up_seconds)
+            answered = {name: source.plan for name, source in config.sources.items()}
             presence = await stack.enter_async_context(Presence.open(live))
             waking = await stack.enter_async_context(Waking.open(store, live))
             desk = Desk(store, live, waking, config.agents, config.teams)
@@ -136,6 +141,7 @@ class Service:
                 overdue=Overdue(store, live, tuple(config.agents)),
                 closing=Closing(store, ingest, config.telephony.calls.presumed_over_hours),
                 dialing=dialing,
+                routing=Router(store, ingest, firm_of(config), config.plans, answered),
                 dial_lists=Runner(store, live, dialing, ready),
             )
 
@@ -157,7 +163,16 @@ def ours_of(config: Config) -> Ours:
     """Our addresses and phones, as *config* lists them."""
     lines = {name: Line(frozenset(source.ours), source.rings) for name, source in config.sources.items()}
     groups = {name.casefold(): team.agents for team in config.teams.values() for name in (team.name, team.id)}
+    for plan in config.plans.values():
+        for name, node in plan.nodes.items():
+            if isinstance(node, QueueNode):
+                groups.setdefault(name.casefold(), members(node.people, config.agents, config.teams))
     return Ours(tuple(config.agents.values()), lines, groups)
+
+
+def firm_of(config: Config) -> Firm:
+    """The people that calls are brought to, as *config* says."""
+    return Firm(rota_of(config), {team.id: team.agents for team in config.teams.values()}, config.telephony)
 
 
 def rota_of(config: Config) -> Rota:

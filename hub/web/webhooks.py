@@ -19,7 +19,7 @@ from hub.contracts import Forged, Malformed, Unavailable, Unsupported, Webhook
 from hub.store import Lane, Store
 from hub.store.schema import refusals
 from hub.store.sets import SetWrite
-from hub.vocabulary import Changed, Channel, Delivery, Event
+from hub.vocabulary import Changed, Channel, Delivery, Event, Receipt
 from hub.web.keys import SERVICE, SUPERVISOR
 from hub.web.problems import Problem
 
@@ -117,15 +117,17 @@ async def receive(request: web.Request) -> web.Response:
         reason = f"the webhook failed on it: {type(error).__name__}"
         await service.ingest.quarantine(source, "delivery", reason, body, deliveries.about(delivery))
         parsed = ()
-    events = [each for each in parsed if isinstance(each, Event)]
-    if events:
-        await service.ingest.record(source, events)
-        if events[0].channel is Channel.VOICE:
+    heard = [each for each in parsed if isinstance(each, Event | Receipt)]
+    if heard:
+        await service.ingest.record(source, heard)
+        if any(isinstance(each, Event) and each.channel is Channel.VOICE for each in heard):
             service.metrics.pop.observe(time.perf_counter() - began)
     for each in parsed:
         if isinstance(each, Changed) and (supervisor := request.app[SUPERVISOR]) is not None:
             await supervisor.wake(each.source)
-    reply = webhook.reply(delivery)
+    asked = webhook.asked(delivery)
+    step = await service.routing.answer(source, asked) if asked else None
+    reply = webhook.reply(delivery, step)
     return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type, headers=reply.headers)
 
 

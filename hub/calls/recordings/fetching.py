@@ -38,8 +38,8 @@ class FetchingPace:
 
 
 class Fetching:
-    """`async with Fetching(...)` fetches what is due with the *recorders* of the sources until the end of the block. Live
-    event `recording`, {interaction, id}: there is news of it."""
+    """`async with Fetching(...)` fetches what is due with the *recorders* of the sources until the end of the block.
+    Live event `recording`, {interaction, id}: there is news of it."""
 
     def __init__(
         self, store: Store, live: Live, recorders: Mapping[str, Recorder], pace: FetchingPace | None = None
