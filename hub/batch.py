@@ -14,7 +14,7 @@ from hub.live import LiveEvent
 from hub.ours import Ours
 from hub.pops import House
 from hub.store.blobs import Blobs
-from hub.vocabulary import Direction, Event, Facts, Flagged, Message, Participant, Removed
+from hub.vocabulary import Direction, Event, Facts, Flagged, Message, Participant, Receipt, Removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,14 @@ class Refused:
 class Part:
     """What one caller wants recorded at once: of one source, with the cursor after it where it holds a lease.
 
-    *changes* are about copies that were recorded before, or in this part.
+    *changes* are about copies that were recorded before, or in this part, *receipts* about texts that we sent.
     """
 
     source: str
     entries: tuple[Entry, ...] = ()
     refused: tuple[Refused, ...] = ()
     changes: tuple[Flagged | Removed, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
     cursor: str | None = None
     epoch: int | None = None
 

@@ -34,7 +34,7 @@ from hub.store.blobs import INLINE_LIMIT
 from hub.store.schema import quarantine
 from hub.understanding import Opened
 from hub.unrecorded import Unrecorded
-from hub.vocabulary import Call, Channel, Copy, Event, Flagged, Item, RawMail, Removed, Unreadable
+from hub.vocabulary import Call, Channel, Copy, Event, Flagged, Item, RawMail, Receipt, Removed, Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class _Lane:
                 )
         middle = len(part.entries) // 2
         await self._halves(
-            replace(part, entries=part.entries[:middle], refused=(), changes=(), cursor=None, epoch=None)
+            replace(part, entries=part.entries[:middle], refused=(), changes=(), receipts=(), cursor=None, epoch=None)
         )
         return await self._halves(replace(part, entries=part.entries[middle:]))
 
@@ -280,6 +280,7 @@ class Ingest:
         entries: list[Entry] = []
         refused: list[Refused] = []
         changes: list[Flagged | Removed] = []
+        receipts: list[Receipt] = []
         letters = [item for item in items if isinstance(item, RawMail)]
         opened = iter(await self._mailroom.open(source, letters) if letters else ())
         for item in items:
@@ -294,7 +295,9 @@ class Ingest:
                 entries += self._event(source, result, live)
             elif isinstance(result, Flagged | Removed):
                 changes.append(result)
-        return Part(source, tuple(entries), tuple(refused), tuple(changes))
+            elif isinstance(result, Receipt):
+                receipts.append(result)
+        return Part(source, tuple(entries), tuple(refused), tuple(changes), tuple(receipts))
 
     def _mail(self, opened: Opened, live: bool) -> list[Entry]:
         if opened.event is None:
@@ -353,11 +356,11 @@ def _size(part: Part) -> int:
 
 
 def _slices(part: Part, limit: int) -> list[Part]:
-    """*part* in pieces of at most *limit* entries; the order stays, and what was refused or changed goes with the
-    last."""
+    """*part* in pieces of at most *limit* entries; the order stays, and what was refused, changed or received
+    goes with the last."""
     pieces = [part.entries[start : start + limit] for start in range(0, len(part.entries), limit)] or [()]
     slices = [Part(part.source, piece) for piece in pieces]
-    slices[-1] = replace(slices[-1], refused=part.refused, changes=part.changes)
+    slices[-1] = replace(slices[-1], refused=part.refused, changes=part.changes, receipts=part.receipts)
     return slices
 
 

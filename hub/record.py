@@ -23,6 +23,7 @@ from hub.crm.join import read_identities
 from hub.fold import Told, direction, fold, occurred_at
 from hub.inbox import states
 from hub.ledger import write
+from hub.letters import optout, receipts
 from hub.letters.letters import answered
 from hub.letters.reports import reported
 from hub.live import LiveEvent
@@ -85,6 +86,7 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     recordings.recorded(conn, subjects, books.sound, books.new_id, now)
     for part in kept:
         copies.change(conn, part.source, part.changes)
+        moved |= receipts.told(conn, part.receipts)
     calls = [_ringing(subject, books.ours, now) for subject in subjects if isinstance(subject.facts, Call)]
     known = [subject.id for subject in subjects if subject.row and isinstance(subject.facts, Call)]
     rings = pops.write(conn, calls, known, who, books.house, books.new_id)
@@ -92,7 +94,7 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     _set_aside(conn, kept, books, now)
     _count(conn, kept, now)
     news = [*rings, *ledger.news]
-    if subjects:
+    if subjects or moved:
         news.append(
             LiveEvent(
                 "activity",
@@ -205,6 +207,7 @@ def _inbox(conn: sa.Connection, subjects: Sequence[Subject], books: Books, now: 
         letter_of = reported(conn, report, subject.id, moment(now)) if report and not subject.row else None
         moved.update((letter_of,) if letter_of else ())
     states.recorded(conn, subjects, now, books.assignment)
+    optout.recorded(conn, subjects)
     answered(conn, [each.conversation for each in subjects if _is_news_from_outside(each, now)], moment(now))
     return moved
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hub import deliveries, facts
 from hub.contracts import Unsupported, Webhook
-from hub.vocabulary import Channel, Copy, Event, Item, Level, RawMail
+from hub.vocabulary import Channel, Copy, Event, Item, Level, RawMail, Receipt
 
 
 class CannotReplay(Exception):
@@ -25,7 +25,7 @@ def items(kind: str, about: Mapping[str, Any], raw: bytes, webhook: Webhook | No
             parsed = webhook.parse(deliveries.again(about, raw))
         except Unsupported as error:
             raise CannotReplay(str(error)) from error
-        return [each for each in parsed if isinstance(each, Event)]
+        return [each for each in parsed if isinstance(each, Event | Receipt)]
     if kind == "event":
         told = facts.decode(about["kind"], raw.decode())
         return [

@@ -35,8 +35,8 @@ _ROOM = {Alphabet.GSM7: (160, 153), Alphabet.UCS2: (70, 67)}
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """The *units* (septets, or UTF-16 code units) that a text takes in its *alphabet*, the *segments* it is sent as, and
-    how many units are *left* before it takes one more."""
+    """The *units* (septets, or UTF-16 code units) that a text takes in its *alphabet*, the *segments* it is sent as,
+    and how many units are *left* before it takes one more."""
 
     alphabet: Alphabet
     units: int

@@ -22,22 +22,33 @@ from hub.letters.answering import latest_inbound
 from hub.letters.states import UNHEARD, WAITING, Reached, State
 from hub.sources import clock
 from hub.store.schema import EPOCH, letter_recipients, letters
+from hub.vocabulary import Channel
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A letter that is ours to send or, where it *was_sent*, to file until *claimed_until*. *recipients* are the
-    handles to which it is still to go."""
+    handles to which it is still to go, *everybody* all of them; *content* what was written, as a draft has it."""
 
     id: int
     key: str
     conversation_id: int
+    source: str
+    agent: str
     sender: str
     recipients: tuple[str, ...]
+    everybody: tuple[str, ...]
+    content: Mapping[str, Any]
     blob: str
     was_sent: bool
+    sent_at: datetime | None
     attempts: int
     claimed_until: datetime
+
+    @property
+    def channel(self) -> Channel:
+        """What it goes out on."""
+        return Channel(self.content.get("channel") or Channel.EMAIL)
 
 
 def due_sources(conn: Connection) -> list[str]:
@@ -63,23 +74,31 @@ def claim(conn: Connection, source: str, limit: int, seconds: float) -> tuple[li
     ids = [row.id for row in ours]
     conn.execute(letters.update().where(letters.c.id.in_(ids)).values(claimed_until=until))
     to: dict[int, list[str]] = {letter_id: [] for letter_id in ids}
+    everybody: dict[int, list[str]] = {letter_id: [] for letter_id in ids}
     reached = letter_recipients.c
     people = conn.execute(
-        sa.select(reached.letter_id, reached.handle)
-        .where(reached.letter_id.in_(ids), reached.state == Reached.QUEUED)
+        sa.select(reached.letter_id, reached.handle, reached.state)
+        .where(reached.letter_id.in_(ids))
         .order_by(reached.letter_id, reached.handle)
     )
-    for letter_id, handle in people:
-        to[letter_id].append(handle)
+    for letter_id, handle, state in people:
+        everybody[letter_id].append(handle)
+        if state == Reached.QUEUED:
+            to[letter_id].append(handle)
     claimed = [
         Claimed(
             id=row.id,
             key=row.key,
             conversation_id=row.conversation_id,
+            source=row.source,
+            agent=row.agent,
             sender=row.sender,
             recipients=tuple(to[row.id]),
+            everybody=tuple(everybody[row.id]),
+            content=row.content,
             blob=row.blob,
             was_sent=row.state == State.SENT,
+            sent_at=row.sent_at,
             attempts=row.attempts,
             claimed_until=until,
         )
@@ -95,18 +114,20 @@ def forget_claims(conn: Connection) -> None:
 
 def sent(
     conn: Connection, letter: Claimed, remote_id: str, refused: Mapping[str, str], new_id: Callable[[], int]
-) -> None:
-    """The server has it, as *remote_id*, for all but the *refused*. The claim stays: it is to be recorded and filed."""
+) -> bool:
+    """The server has it, as *remote_id*, for all but the *refused*. The claim stays: it is to be recorded and filed.
+    False where it is not ours any more."""
     now = clock(conn)
     values = {"state": State.SENT, "remote_id": remote_id, "reason": "", "attempts": 0, "sent_at": now, "due_at": now}
     if not conn.execute(letters.update().where(_ours(letter)).values(values)).rowcount:
-        return
+        return False
     for handle in letter.recipients:
         reason = refused.get(handle, "")
         _reach(conn, letter.id, handle, Reached.REFUSED if handle in refused else Reached.SENT, reason, now)
     content = conn.execute(sa.select(letters.c.content).where(letters.c.id == letter.id)).scalar_one()
     canned.used(conn, content, new_id, now)
     _then(conn, letter.conversation_id, content)
+    return True
 
 
 def put_back(conn: Connection, letter: Claimed, reason: str, wait: float = 0, *, count: bool = True) -> None:

@@ -10,22 +10,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Self
 
 from sqlalchemy import Connection
 
-from hub.config import Config
 from hub.contracts import Misconfigured, Rejected, Sender, Unavailable, Unsupported
 from hub.courier import Courier, Pace, Status, fault, line
 from hub.ingest import Ingest
-from hub.letters import claims, drafts, letters
+from hub.letters import claims, drafts, letters, receipts
 from hub.letters.claims import Claimed
+from hub.letters.medium import Medium
 from hub.live import Live, LiveEvent
 from hub.sources.pace import Pace as Backoff
 from hub.store import Lane, Store
-from hub.vocabulary import Copy, Letter, Level, RawMail, Sent
+from hub.vocabulary import Channel, Letter, Sent
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +51,15 @@ class LettersPace(Pace):
 
 
 class Couriers:
-    """`async with Couriers(...)` sends what is due at each source of *senders* until the end of the block.
+    """`async with Couriers(...)` sends what is due at each source of *senders* until the end of the block, each letter
+    as the one of *media* that its channel has says.
 
     Letters of a source that is not among them stay as they are.
     """
 
     def __init__(
         self,
-        config: Config,
+        media: Mapping[Channel, Medium],
         store: Store,
         ingest: Ingest,
         live: Live,
@@ -70,8 +71,7 @@ class Couriers:
         self._senders = senders
         self._pace = pace or LettersPace()
         self._couriers = {
-            name: _Courier(name, sender, _copy(config, name), store, ingest, live, self._pace)
-            for name, sender in senders.items()
+            name: _Courier(name, sender, media, store, ingest, live, self._pace) for name, sender in senders.items()
         }
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -135,6 +135,7 @@ class Couriers:
         def work(conn: Connection) -> None:
             now = datetime.now(UTC)
             letters.tidy(conn, self._store.blobs, now)
+            receipts.tidy(conn, now)
             drafts.clean(conn, self._store.blobs, now)
 
         while True:
@@ -151,12 +152,19 @@ class _Courier(Courier):
     """Sends what is due from one source, a few letters at once."""
 
     def __init__(
-        self, name: str, sender: Sender, copy: Copy, store: Store, ingest: Ingest, live: Live, pace: LettersPace
+        self,
+        name: str,
+        sender: Sender,
+        media: Mapping[Channel, Medium],
+        store: Store,
+        ingest: Ingest,
+        live: Live,
+        pace: LettersPace,
     ) -> None:
         super().__init__(f"letters from {name}", store, pace, log)
         self._name = name
         self._sender = sender
-        self._copy = copy
+        self._media = media
         self._ingest = ingest
         self._live = live
         self._again = pace.again
@@ -231,54 +239,65 @@ class _Courier(Courier):
         if raw is None:
             await self._settle(lambda conn: claims.refused(conn, letter, "Its mail is not there any more."))
             return
-        mail = Letter(key=letter.key, sender=letter.sender, recipients=letter.recipients, raw=raw)
+        medium = self._media[letter.channel]
+        ready = medium.letter(letter, raw)
         if not letter.was_sent:
-            work, left = await self._send(letter, mail)
+            sent, work = await self._send(letter, ready, medium)
             await self._settle(work)
             self._tell(letter.conversation_id)
-            if not left:
+            if sent is None:
                 return
-        await self._settle(await self._keep(letter, mail))
+            letter = replace(letter, key=sent.key or letter.key, sent_at=datetime.now(UTC))
+        await self._settle(await self._keep(letter, ready, medium))
         self._tell(letter.conversation_id)
 
-    async def _send(self, letter: Claimed, mail: Letter) -> tuple[Callable[[Connection], None], bool]:
-        """Try once. Answers what to write down, and whether it is gone."""
-        sent = Sent()
+    async def _send(
+        self, letter: Claimed, ready: Letter, medium: Medium
+    ) -> tuple[Sent | None, Callable[[Connection], None]]:
+        """Try once. Answers what the provider says, None where it is not gone, and what to write down."""
         try:
+            if obstacle := await self._store.read(lambda conn: medium.obstacle(conn, letter)):
+                return None, lambda conn: claims.refused(conn, letter, obstacle)
             async with asyncio.timeout(self._pace.answer):
-                sent = await self._sender.send(mail)
+                sent = await self._sender.send(ready)
         except Unavailable as verdict:
             reason = self._wait(str(verdict), verdict.retry_after)
             if letter.attempts + 1 >= MOST_ATTEMPTS:
-                return (lambda conn: claims.refused(conn, letter, reason)), False
+                return None, lambda conn: claims.refused(conn, letter, reason)
             wait = max(self._again.delay(letter.attempts + 1), verdict.retry_after or 0)
-            return (lambda conn: claims.put_back(conn, letter, reason, wait)), False
+            return None, lambda conn: claims.put_back(conn, letter, reason, wait)
         except (Rejected, Misconfigured) as verdict:
             reason = self._stop(verdict)
-            return (lambda conn: claims.put_back(conn, letter, reason, count=False)), False
+            return None, lambda conn: claims.put_back(conn, letter, reason, count=False)
         except Unsupported as verdict:
             reason = line(str(verdict))
             log.warning("%s: letter/%s is not taken", self._called, letter.id)
             self._good()
-            return (lambda conn: claims.refused(conn, letter, reason)), False
+            return None, lambda conn: claims.refused(conn, letter, reason)
         except TimeoutError:
             log.error("%s: letter/%s was perhaps sent, and is not sent again by itself", self._called, letter.id)
             self._wait("The server took a letter and did not answer.")
-            return (lambda conn: claims.unheard(conn, letter)), False
+            return None, lambda conn: claims.unheard(conn, letter)
         except Exception as error:
             log.exception("%s: letter/%s cannot be sent", self._called, letter.id)
             self._wait(fault(error))
-            return (lambda conn: claims.unheard(conn, letter)), False
+            return None, lambda conn: claims.unheard(conn, letter)
         self._good()
         new_id = self._store.ids
-        return (lambda conn: claims.sent(conn, letter, sent.provider_id, sent.refused, new_id)), True
 
-    async def _keep(self, letter: Claimed, mail: Letter) -> Callable[[Connection], None]:
+        def taken(conn: Connection) -> None:
+            if claims.sent(conn, letter, sent.provider_id, sent.refused, new_id):
+                medium.taken(conn, letter, sent)
+
+        return sent, taken
+
+    async def _keep(self, letter: Claimed, ready: Letter, medium: Medium) -> Callable[[Connection], None]:
         """Record what was sent and file it, both once however often it is done. Answers what to write down."""
         try:
-            await self._ingest.record(self._name, [RawMail(mail.raw, self._copy, datetime.now(UTC))])
+            item = medium.recorded(letter, ready, letter.sent_at or datetime.now(UTC))
+            await self._ingest.record(self._name, [item])
             async with asyncio.timeout(self._filing):
-                await self._sender.file(mail)
+                await self._sender.file(replace(ready, key=letter.key))
         except (Rejected, Misconfigured, Unsupported) as verdict:
             reason = f"It was sent. No copy is kept in the mailbox: {line(str(verdict))}"
             log.warning("%s: letter/%s is not filed", self._called, letter.id)
@@ -293,14 +312,12 @@ class _Courier(Courier):
                 return lambda conn: claims.filed(conn, letter, reason)
             wait = self._again.delay(letter.attempts + 1)
             return lambda conn: claims.put_back(conn, letter, "", wait)
-        return lambda conn: claims.filed(conn, letter)
+
+        def filed(conn: Connection) -> None:
+            claims.filed(conn, letter)
+            medium.filed(conn, letter)
+
+        return filed
 
     def _tell(self, conversation_id: int) -> None:
         self._live.publish([LiveEvent("activity", {"conversations": [str(conversation_id)]})])
-
-
-def _copy(config: Config, source: str) -> Copy:
-    """Where what we sent lies: with us, open to those to whom the source is."""
-    settings = config.sources[source].settings
-    level, audience = Level(settings.get("level", Level.ALL)), str(settings.get("audience", ""))
-    return Copy(flags=frozenset(["\\Seen"]), level=level, audience=audience)

@@ -21,7 +21,7 @@ KEPT = timedelta(days=2)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is written so far: *content* has to, cc, bcc, subject, text, source, uploads and canned."""
+    """What is written so far: *content* has to, cc, bcc, subject, text, source, uploads, canned and template."""
 
     content: Mapping[str, Any]
     updated_at: datetime
@@ -64,7 +64,7 @@ def restore(conn: Connection, agent: str, conversation_id: int, content: Mapping
     )
 
 
-FIELDS = ("to", "cc", "bcc", "subject", "text", "source", "uploads", "canned")
+FIELDS = ("to", "cc", "bcc", "subject", "text", "source", "uploads", "canned", "template")
 """What a draft has."""
 
 

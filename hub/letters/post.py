@@ -1,52 +1,43 @@
 """The way out: what an agent wrote becomes a letter, which is held a moment and then sent by `couriers`.
 
-wanted ─▶ may she? whom to? ─▶ compose ─▶ one transaction: letter, recipients, thread ─▶ couriers
+wanted ─▶ its medium: may she? whom to? what exactly? ─▶ one transaction: letter, recipients, thread ─▶ couriers
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
 
 from hub import audit
 from hub.config import Config
 from hub.contracts import Sender, Unavailable
 from hub.courier import Status
-from hub.formats.digest import digest
 from hub.ingest import Ingest
 from hub.letters import canned as answers
-from hub.letters import compose, drafts, letters, placeholders, signatures, suggest
-from hub.letters.answering import Answered, NotOpen, answered_by, latest_inbound
-from hub.letters.compose import Content, File, People, Person
+from hub.letters import drafts, letters, placeholders, suggest
+from hub.letters.answering import NotOpen
 from hub.letters.couriers import Couriers, LettersPace
 from hub.letters.identities import Identity, identities
 from hub.letters.letters import LetterView
+from hub.letters.mails import MOST_BYTES, Mails
+from hub.letters.medium import Medium, Office, Place, Plan, among_undeliverable, check_latest
 from hub.letters.states import Reached, State
+from hub.letters.texts import Texts, named
 from hub.letters.token import Tokens
-from hub.letters.wanted import Answer, CannotSend, Suggested, Wanted, writer
+from hub.letters.wanted import Answer, Answering, CannotSend, Suggested, Wanted, writer
 from hub.live import Live, LiveEvent
 from hub.privacy.never_log import NeverLog
 from hub.privacy.visibility import Actor
 from hub.store import Store
-from hub.store.schema import conversation_refs, letter_recipients, undeliverable
+from hub.store.schema import conversation_refs, interactions, letter_recipients
 from hub.store.schema import letters as rows
-
-MOST_RECIPIENTS = 100
-MOST_BYTES = 25_000_000
-"""Of all files of a letter together: what most servers take, with the third that their encoding adds."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    row: dict[str, Any]
-    recipients: Mapping[str, tuple[str, str]]
-    raw: bytes = field(repr=False)
+from hub.vocabulary import Channel, Kind
 
 
 class Post:
@@ -70,11 +61,14 @@ class Post:
         self._config = config
         self._store = store
         self._live = live
-        self._tokens = tokens
-        self._undo = timedelta(seconds=undo_seconds)
-        self._never = NeverLog(config.privacy.never_log)
         self._index = suggest.Index()
-        self._couriers = Couriers(config, store, ingest, live, senders, pace=pace)
+        on = {channel: [name for name, each in senders.items() if channel in each.channels] for channel in Channel}
+        undo = timedelta(seconds=undo_seconds)
+        office = Office(config, store.blobs, undo, NeverLog(config.privacy.never_log))
+        self._mails = Mails(office, on[Channel.EMAIL], tokens)
+        self._texts = {each: Texts(office, each, on[each]) for each in (Channel.SMS, Channel.CHAT)}
+        self._media: Mapping[Channel, Medium] = {Channel.EMAIL: self._mails, **self._texts}
+        self._couriers = Couriers(self._media, store, ingest, live, senders, pace=pace)
         self.sources = tuple(sorted(senders))
         """The sources that can send."""
 
@@ -92,24 +86,42 @@ class Post:
     # --- before it is written ---
 
     async def identities(self, actor: Actor, conversation_id: int | None) -> list[Identity]:
-        """As whom *actor* may write, the preferred identity first."""
+        """As whom *actor* may write mail, the preferred identity first."""
         return await self._store.read(lambda conn: identities(conn, self._config, self.sources, actor, conversation_id))
 
     async def answer(self, actor: Actor, conversation_id: int, interaction_id: int | None = None) -> Answer:
         """What an answer to the latest mail, or to *interaction_id*, begins with. Raises `NotOpen`."""
-        return await self._store.read(lambda conn: self._answer(conn, actor, conversation_id, interaction_id))
+        return await self._store.read(lambda conn: self._mails.answer(conn, actor, conversation_id, interaction_id))
+
+    async def answering(self, actor: Actor, conversation_id: int) -> Answering:
+        """What may be said in a conversation now, on whatever channel it is. Raises `NotOpen`."""
+
+        def work(conn: Connection) -> Answering:
+            texts = self._texts.get(_channel(conn, conversation_id, None))
+            if texts is not None:
+                return texts.answering(conn, actor, conversation_id)
+            answer = self._mails.answer(conn, actor, conversation_id, None)
+            return Answering(
+                channel=Channel.EMAIL, identities=answer.identities, theirs="", interaction=answer.interaction
+            )
+
+        return await self._store.read(work)
+
+    def numbers(self, actor: Actor, channel: Channel) -> list[Identity]:
+        """As whom *actor* may begin a conversation on *channel*, an SMS or a chat."""
+        return self._texts[channel].identities(actor)
 
     async def suggestions(self, actor: Actor, conversation_id: int) -> list[Suggested]:
         """Canned answers that were sent for messages like the latest one that came in, the best first. Raises
         `NotOpen`."""
 
         def work(conn: Connection) -> list[Suggested]:
-            answered = answered_by(conn, self._store.blobs, actor, conversation_id, None)
-            if answered is None:
+            said = self._medium(conn, conversation_id, None).words(conn, actor, conversation_id)
+            if said is None:
                 return []
             self._index.refresh(conn)
             allowed = {one.id: one for one in answers.listed(conn, writer(actor))}
-            found = self._index.ranked(answered.words, allowed)
+            found = self._index.ranked(said, allowed)
             gaps = placeholders.values(conn, conversation_id, self._name(actor)) if found else {}
             return [
                 Suggested(one, placeholders.fill(one.body, gaps), each.score, each.uses, each.words)
@@ -140,7 +152,12 @@ class Post:
         now, letter_id, entry = datetime.now(UTC), self._store.ids(), self._store.ids()
         conversation = self._store.ids() if conversation_id is None else conversation_id
         begun = conversation_id is None
-        plan = await self._store.read(lambda conn: self._plan(conn, actor, conversation, begun, wanted, now))
+
+        def planned(conn: Connection) -> Plan:
+            medium = self._begins(wanted) if begun else self._medium(conn, conversation, wanted.reply_to)
+            return medium.plan(conn, actor, Place(conversation, begun, letter_id, now), wanted)
+
+        plan = await self._store.read(planned)
         try:
             await asyncio.to_thread(self._store.blobs.settle, plan.row["blob"], plan.raw)
         except OSError as error:
@@ -148,9 +165,10 @@ class Post:
 
         def work(conn: Connection) -> LetterView:
             if not begun:
-                self._still_latest(conn, conversation, wanted)
+                check_latest(conn, conversation, wanted)
+            belongs = (named(conn, plan.refs) if begun else None) or conversation
             self._store.blobs.keep(conn, [(plan.row["blob"], plan.raw)])
-            conn.execute(rows.insert().values({**plan.row, "id": letter_id}))
+            conn.execute(rows.insert().values({**plan.row, "id": letter_id, "conversation_id": belongs}))
             conn.execute(
                 letter_recipients.insert(),
                 [
@@ -159,16 +177,17 @@ class Post:
                     for handle, (role, name) in plan.recipients.items()
                 ],
             )  # fmt: skip
-            # The mail finds its conversation by its own name, whichever of its copies is read first.
-            conn.execute(conversation_refs.insert().values(ref=plan.row["key"], conversation_id=conversation))
-            drafts.discard(conn, writer(actor), conversation)
+            insert = (sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert)(conversation_refs)
+            known = [{"ref": ref, "conversation_id": belongs} for ref in plan.refs]
+            conn.execute(insert.on_conflict_do_nothing(), known)
+            drafts.discard(conn, writer(actor), belongs)
             audit.note(conn, entry, actor, "letter.write", f"letter/{letter_id}", now)
             view = letters.by_id(conn, letter_id)
             assert view is not None, "it was just written"
             return view
 
         view = await self._store.write(work)
-        self._tell(conversation)
+        self._tell(view.conversation_id)
         return view
 
     async def cancel(self, actor: Actor, letter_id: int) -> bool:
@@ -210,152 +229,40 @@ class Post:
     def _name(self, actor: Actor) -> str:
         return self._config.agents[actor.agent].name if actor.agent in self._config.agents else ""
 
-    # --- one letter, as SQL and bytes ---
+    def _medium(self, conn: Connection, conversation_id: int, interaction_id: int | None) -> Medium:
+        """How one writes in a conversation, or in answer to that interaction of it."""
+        return self._media.get(_channel(conn, conversation_id, interaction_id), self._mails)
 
-    def _answer(self, conn: Connection, actor: Actor, conversation_id: int, interaction_id: int | None) -> Answer:
-        answered = answered_by(conn, self._store.blobs, actor, conversation_id, interaction_id)
-        senders = tuple(identities(conn, self._config, self.sources, actor, conversation_id))
-        signature = signatures.under(conn, writer(actor), senders[0].source) if senders else ""
-        if answered is None:
-            nobody = People(())
-            return Answer(
-                identities=(), interaction=None, reply=nobody, reply_all=nobody, subject="", quoted="",
-                signature=signature,
-            )  # fmt: skip
-        ours = self._ours()
-        return Answer(
-            identities=senders,
-            interaction=answered.interaction_id,
-            reply=answered.people(ours, everybody=False),
-            reply_all=answered.people(ours, everybody=True),
-            subject=compose.reply_subject(answered.subject),
-            quoted=answered.quoted(self._config.timezone),
-            signature=signature,
-        )
-
-    def _plan(
-        self, conn: Connection, actor: Actor, conversation: int, begun: bool, wanted: Wanted, now: datetime
-    ) -> _Plan:
-        answered: Answered | None = None
-        if not begun:
-            answered = answered_by(conn, self._store.blobs, actor, conversation, wanted.reply_to)
-            if answered is None:
-                raise CannotSend("not-by-mail", "This conversation is not by mail. Write a new mail instead.")
-            self._still_latest(conn, conversation, wanted)
-        sender = self._sender(conn, actor, None if begun else conversation, wanted)
-        people = People(wanted.to, wanted.cc)
-        if answered is not None and not (wanted.to or wanted.cc or wanted.bcc):
-            people = answered.people(self._ours(), everybody=False)
-        recipients = compose.envelope(people.to, people.cc, wanted.bcc)
-        self._check_recipients(conn, recipients, wanted)
-        if (left := placeholders.gaps(f"{wanted.subject or ''}\n{wanted.text}")) and not wanted.force:
-            raise CannotSend("gaps", f"There is a gap left to fill: {', '.join(left)}.", gaps=left)
-        files = self._files(conn, actor, wanted)
-        due_at = max(wanted.send_at, now) if wanted.send_at else now + self._undo
-        subject = wanted.subject if wanted.subject is not None else ""
-        if answered is not None and wanted.subject is None:
-            subject = compose.reply_subject(answered.subject)
-        message_id = self._tokens.message_id(conversation, compose.domain(sender.handle))
-        quoted = answered.quoted(self._config.timezone) if answered is not None and wanted.quote else ""
-        raw = compose.mail(
-            Content(
-                message_id=message_id,
-                date=due_at,
-                sender=Person(sender.handle, sender.name),
-                to=people.to,
-                cc=people.cc,
-                subject=subject,
-                text=compose.text(wanted.text, signatures.under(conn, writer(actor), sender.source), quoted),
-                files=files,
-                in_reply_to=answered.message_id if answered else "",
-                references=answered.references if answered else (),
-                marker=self._tokens.marker,
-            )
-        )
-        content = {
-            "to": [_spelt(each) for each in people.to],
-            "cc": [_spelt(each) for each in people.cc],
-            "bcc": [_spelt(each) for each in wanted.bcc],
-            "subject": subject,
-            "text": wanted.text,
-            "source": sender.source,
-            "uploads": [str(each) for each in wanted.uploads],
-            "canned": str(wanted.canned or ""),
-            "then": wanted.then,
-            "until": wanted.until.isoformat() if wanted.until else "",
-            "reply_to": str(answered.interaction_id) if answered else "",
-            "words": answered.words if answered and wanted.canned else {},
-        }
-        row = {
-            "key": f"mail:{message_id}",
-            "conversation_id": conversation,
-            "source": sender.source,
-            "agent": writer(actor),
-            "sender": sender.handle,
-            "content": content,
-            "blob": digest(raw),
-            "state": State.SCHEDULED if wanted.send_at and wanted.send_at > now else State.QUEUED,
-            "due_at": due_at,
-            "unless_answered": wanted.unless_answered,
-            "written_at": now,
-        }
-        return _Plan(row, {handle: (str(role), name) for handle, (role, name) in recipients.items()}, raw)
-
-    def _sender(self, conn: Connection, actor: Actor, conversation_id: int | None, wanted: Wanted) -> Identity:
-        found = identities(conn, self._config, self.sources, actor, conversation_id)
-        fitting = [
-            each for each in found
-            if wanted.source in ("", each.source) and wanted.sender in ("", each.handle)
-        ]  # fmt: skip
-        if not fitting:
-            why = "You cannot send as that." if found else "No mailbox that you may use is set up for sending."
-            raise CannotSend("no-sender", why)
-        return fitting[0]
-
-    def _check_recipients(self, conn: Connection, recipients: Mapping[str, object], wanted: Wanted) -> None:
-        if not recipients:
-            raise CannotSend("no-recipient", "Say to whom it goes.")
-        if len(recipients) > MOST_RECIPIENTS:
-            raise CannotSend("too-many-recipients", f"A letter goes to at most {MOST_RECIPIENTS} people.")
-        if private := [handle for handle in recipients if self._never.covers([handle])]:
-            why = "is never recorded here, so it cannot be written to from here"
-            raise CannotSend("never-log", "An address is never recorded.", recipients=dict.fromkeys(private, why))
-        if wanted.force:
-            return
-        marked = among_undeliverable(conn, list(recipients))
-        if marked:
-            text = "An address cannot be reached, or does not want to be."
-            raise CannotSend("undeliverable", text, recipients=marked)
-
-    def _files(self, conn: Connection, actor: Actor, wanted: Wanted) -> tuple[File, ...]:
-        found = drafts.uploaded(conn, writer(actor), list(wanted.uploads))
-        if len(found) != len(set(wanted.uploads)):
-            raise CannotSend("no-upload", "A file is not there any more. Add it again.")
-        if sum(each.size for each in found) > MOST_BYTES:
-            raise CannotSend("too-large", f"All files together may have {MOST_BYTES // 1_000_000} MB.")
-        return tuple(File(each.name, each.media_type, self._store.blobs.read(conn, each.blob) or b"") for each in found)
-
-    def _still_latest(self, conn: Connection, conversation_id: int, wanted: Wanted) -> None:
-        if wanted.if_latest is None or wanted.force:
-            return
-        newest = latest_inbound(conn, conversation_id)
-        if newest is not None and newest != wanted.if_latest:
-            raise CannotSend("answered-meanwhile", "The other side wrote meanwhile.", latest=str(newest))
-
-    def _ours(self) -> frozenset[str]:
-        everything = {handle for agent in self._config.agents.values() for handle in agent.handles}
-        return frozenset(everything.union(*(source.ours for source in self._config.sources.values())))
+    def _begins(self, wanted: Wanted) -> Medium:
+        """How a conversation is begun: on the wanted channel, else as the recipients' addresses say."""
+        if wanted.channel is not None:
+            return self._media.get(wanted.channel, self._mails)
+        schemes = {each.handle.partition(":")[0] for each in wanted.to}
+        if "whatsapp" in schemes or wanted.template:
+            return self._texts[Channel.CHAT]
+        return self._texts[Channel.SMS] if "tel" in schemes else self._mails
 
 
-def among_undeliverable(conn: Connection, handles: Sequence[str]) -> dict[str, str]:
-    """Those of *handles* that nothing is to be sent to, each with the reason."""
-    marked = sa.select(undeliverable.c.handle, undeliverable.c.reason, undeliverable.c.diagnostic)
-    found = conn.execute(marked.where(undeliverable.c.handle.in_(list(handles))))
-    return {row.handle: f"{row.reason}: {row.diagnostic}".rstrip(": ") for row in found}
+def _channel(conn: Connection, conversation_id: int, interaction_id: int | None) -> Channel:
+    """The channel of that message of a conversation, else of the latest one in it; mail where there is none."""
+    wanted = sa.select(interactions.c.channel).where(
+        interactions.c.conversation_id == conversation_id, interactions.c.kind == Kind.MESSAGE.value
+    )
+    if interaction_id is not None:
+        wanted = wanted.where(interactions.c.id == interaction_id)
+    newest = wanted.order_by(interactions.c.occurred_at.desc(), interactions.c.id.desc()).limit(1)
+    return Channel(conn.execute(newest).scalar() or Channel.EMAIL)
 
 
-def _spelt(person: Person) -> str:
-    return f"{person.name} <{person.address}>" if person.name else person.address
-
-
-__all__ = ["Answer", "CannotSend", "NotOpen", "Post", "Suggested", "Wanted", "among_undeliverable", "writer"]
+__all__ = [
+    "MOST_BYTES",
+    "Answer",
+    "Answering",
+    "CannotSend",
+    "NotOpen",
+    "Post",
+    "Suggested",
+    "Wanted",
+    "among_undeliverable",
+    "writer",
+]

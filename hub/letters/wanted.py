@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from hub.config_texts import TemplateConfig
 from hub.letters.canned import Canned
 from hub.letters.compose import People, Person
 from hub.letters.identities import Identity
 from hub.privacy.visibility import Actor
+from hub.vocabulary import Channel
 
 
 class CannotSend(Exception):
@@ -29,7 +32,9 @@ class Wanted:
     with *unless_answered* cancelled where the other side writes first. *reply_to* and *if_latest* are interactions: the
     mail that is answered (None: the latest that came in), and the one that must still be the latest. *then* is what
     becomes of the conversation: `closed`, `snoozed` (*until*, UTC) or "". With *force* it goes to addresses that are
-    marked, over gaps and over a newer mail."""
+    marked, over gaps and over a newer mail. *channel* is on what a conversation is begun, None for what the
+    recipient's address says; *template* names the approved text that a chat says in place of *text*, its gaps filled by
+    *values*."""
 
     source: str = ""
     sender: str = ""
@@ -48,6 +53,9 @@ class Wanted:
     if_latest: int | None = None
     quote: bool = True
     force: bool = False
+    channel: Channel | None = None
+    template: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +71,23 @@ class Answer:
     subject: str
     quoted: str
     signature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """What may be said in a conversation: on which *channel*, as whom, to whom (*theirs*), in how many characters at
+    most (*longest*; None: no bound). Free text only where *free_text* says so, which it does until *window_ends_at* on
+    a channel that has such a rule; *templates* always. *refused* is why nothing is, "" where something may be."""
+
+    channel: Channel
+    identities: tuple[Identity, ...]
+    theirs: str = ""
+    interaction: int | None = None
+    longest: int | None = None
+    window_ends_at: datetime | None = None
+    free_text: bool = True
+    templates: tuple[TemplateConfig, ...] = ()
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

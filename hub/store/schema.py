@@ -459,8 +459,8 @@ letters = Table(
     Index(None, "filed_at", "state", "due_at"),
 )
 
-# What became of a letter at each of its recipients. state: queued | sent | delivered | delayed | bounced | refused |
-# complained.
+# What became of a letter at each of its recipients. state: queued | sent | delayed | failed | delivered | read |
+# refused | bounced | complained.
 letter_recipients = Table(
     "letter_recipients",
     metadata,
@@ -472,6 +472,17 @@ letter_recipients = Table(
     _text("reason"),
     Column("at", Instant, nullable=False),
     Index(None, "handle"),
+)
+
+# What a provider said of a text message before the hub had written down that it was sent. key: the interaction's.
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("state", Text, primary_key=True),
+    _text("reason"),
+    Column("at", Instant, nullable=False),
+    Index(None, "at"),
 )
 
 # Addresses that cannot be reached (a permanent bounce) or do not want to be (a complaint): nothing is sent there until

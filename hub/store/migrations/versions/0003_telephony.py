@@ -32,6 +32,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("agent", name=op.f("pk_availability")),
     )
     op.create_table(
+        "receipts",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", "state", name=op.f("pk_receipts")),
+    )
+    op.create_index(op.f("ix_receipts_at"), "receipts", ["at"], unique=False)
+    op.create_table(
         "blocked_numbers",
         sa.Column("handle", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),

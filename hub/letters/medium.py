@@ -1,0 +1,133 @@
+"""What differs between a letter by mail and one as a text: how it is made, what stands in its way, how it is recorded.
+
+There is one `Medium` for each channel that the hub writes on; everything else about a letter is the same for all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from hub.config import Config
+from hub.letters import placeholders
+from hub.letters.answering import latest_inbound
+from hub.letters.claims import Claimed
+from hub.letters.identities import Identity
+from hub.letters.wanted import CannotSend, Wanted
+from hub.privacy.never_log import NeverLog
+from hub.privacy.visibility import Actor
+from hub.store.blobs import Blobs
+from hub.store.schema import undeliverable
+from hub.vocabulary import Event, Letter, RawMail, Sent
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What every medium needs: the *config*, where bytes lie, how long a letter is held."""
+
+    config: Config
+    blobs: Blobs
+    undo: timedelta
+    never: NeverLog
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and when a letter is written: the *conversation*, which it begins where *begun*, and its own id."""
+
+    conversation: int
+    begun: bool
+    letter_id: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A letter as it is to be written down: its *row* but for the id, its *recipients* (handle → role and name), its
+    bytes, and the names (*refs*) by which its conversation is found by what is recorded later. Where one of those
+    names a conversation already, a new letter belongs to that one."""
+
+    row: dict[str, Any]
+    recipients: Mapping[str, tuple[str, str]]
+    raw: bytes = field(repr=False)
+    refs: tuple[str, ...]
+
+
+class Medium(ABC):
+    """How letters of one kind are made. Methods that take a connection run inside somebody's transaction."""
+
+    @abstractmethod
+    def plan(self, conn: Connection, actor: Actor, place: Place, wanted: Wanted) -> Plan:
+        """What *wanted* becomes at *place*. Raises `CannotSend`, `NotOpen`."""
+
+    @abstractmethod
+    def words(self, conn: Connection, actor: Actor, conversation: int) -> dict[str, int] | None:
+        """The words of what would be answered now, None where there is nothing. Raises `NotOpen`."""
+
+    @abstractmethod
+    def letter(self, claimed: Claimed, raw: bytes) -> Letter:
+        """What is handed to the sender."""
+
+    def obstacle(self, conn: Connection, claimed: Claimed) -> str:
+        """Why *claimed* may not leave now, although it might when it was written; "" where it may."""
+        return ""
+
+    def taken(self, conn: Connection, claimed: Claimed, sent: Sent) -> None:  # noqa: B027 — nothing to do is a full answer
+        """The provider has it: what else is written down in the same transaction."""
+
+    @abstractmethod
+    def recorded(self, claimed: Claimed, letter: Letter, sent_at: datetime) -> RawMail | Event:
+        """What was sent, as it is recorded. *claimed* has the key that the provider decided."""
+
+    def filed(self, conn: Connection, claimed: Claimed) -> None:  # noqa: B027 — as above
+        """It stands on the timeline: what else is written down then."""
+
+
+def check_people(office: Office, recipients: Sequence[str], most: int) -> None:
+    """Whether a letter may go to *recipients*, as far as their addresses say. Raises `CannotSend`."""
+    if not recipients:
+        raise CannotSend("no-recipient", "Say to whom it goes.")
+    if len(recipients) > most:
+        raise CannotSend("too-many-recipients", f"A letter goes to at most {most} people.")
+    if private := [handle for handle in recipients if office.never.covers([handle])]:
+        why = "is never recorded here, so it cannot be written to from here"
+        raise CannotSend("never-log", "An address is never recorded.", recipients=dict.fromkeys(private, why))
+
+
+def check_gaps(wanted: Wanted) -> None:
+    """Whether a canned answer's gaps are filled. Raises `CannotSend`."""
+    if (left := placeholders.gaps(f"{wanted.subject or ''}\n{wanted.text}")) and not wanted.force:
+        raise CannotSend("gaps", f"There is a gap left to fill: {', '.join(left)}.", gaps=left)
+
+
+def check_latest(conn: Connection, conversation_id: int, wanted: Wanted) -> None:
+    """Whether what the writer saw is still the latest. Raises `CannotSend`."""
+    if wanted.if_latest is None or wanted.force:
+        return
+    newest = latest_inbound(conn, conversation_id)
+    if newest is not None and newest != wanted.if_latest:
+        raise CannotSend("answered-meanwhile", "The other side wrote meanwhile.", latest=str(newest))
+
+
+def chosen(found: Sequence[Identity], wanted: Wanted, nothing: str) -> Identity:
+    """The first of *found* that is *wanted*. Raises `CannotSend`, with the words *nothing* where there are none."""
+    fitting = [
+        each for each in found
+        if wanted.source in ("", each.source) and wanted.sender in ("", each.handle)
+    ]  # fmt: skip
+    if not fitting:
+        raise CannotSend("no-sender", "You cannot send as that." if found else nothing)
+    return fitting[0]
+
+
+def among_undeliverable(conn: Connection, handles: Sequence[str]) -> dict[str, str]:
+    """Those of *handles* that nothing is to be sent to, each with the reason."""
+    marked = sa.select(undeliverable.c.handle, undeliverable.c.reason, undeliverable.c.diagnostic)
+    found = conn.execute(marked.where(undeliverable.c.handle.in_(list(handles))))
+    return {row.handle: f"{row.reason}: {row.diagnostic}".rstrip(": ") for row in found}

@@ -1,0 +1,297 @@
+"""Letters as texts: an SMS, or a WhatsApp message. Plain words to one person, from the number that she wrote to.
+
+WhatsApp takes free text only within 24 hours of the other side's last word in the conversation, and beyond that only
+templates approved beforehand (https://developers.facebook.com/docs/whatsapp/pricing, "customer service window").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hub import timeline
+from hub.config_texts import TemplateConfig
+from hub.formats.digest import digest
+from hub.letters import receipts, suggest
+from hub.letters.answering import LATEST, NotOpen
+from hub.letters.claims import Claimed
+from hub.letters.identities import Identity, may_use
+from hub.letters.medium import Medium, Office, Place, Plan, check_gaps, check_latest, check_people, chosen
+from hub.letters.optout import UNSUBSCRIBED
+from hub.letters.states import State
+from hub.letters.wanted import Answering, CannotSend, Wanted, writer
+from hub.privacy.visibility import Actor
+from hub.sources import clock
+from hub.store.schema import conversation_refs, interactions, letters, undeliverable
+from hub.vocabulary import Channel, Direction, Event, Letter, Message, Participant, Role, Sent, Template
+
+LONGEST = {Channel.SMS: 1600, Channel.CHAT: 4096}
+"""Characters of a text: what Twilio takes of an SMS, and WhatsApp of a message."""
+
+WINDOW = timedelta(hours=24)
+
+CLOSED = "The other side has been silent for more than 24 hours: WhatsApp takes only a template now."
+STOPPED = "This number has asked for no more texts (STOP). It can be written to again once it sends START."
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Between whom a text conversation is: our number and their address, the *source* that told of it, and the
+    *interaction* that would be answered, with its *text*."""
+
+    ours: str
+    theirs: str
+    source: str
+    interaction: int
+    text: str
+
+
+class Texts(Medium):
+    """Texts on *channel*, from the sources *sending*."""
+
+    def __init__(self, office: Office, channel: Channel, sending: Collection[str]) -> None:
+        self._office = office
+        self._config = office.config
+        self._channel = channel
+        self._sending = sorted(sending)
+
+    def answering(self, conn: Connection, actor: Actor, conversation: int) -> Answering:
+        """What may be said in a conversation, and as whom. Raises `NotOpen`."""
+        thread = self._thread(conn, actor, conversation, None)
+        senders = self._senders(actor, thread)
+        ends = self._window_end(conn, conversation)
+        return Answering(
+            channel=self._channel,
+            identities=tuple(senders),
+            theirs=thread.theirs,
+            interaction=thread.interaction,
+            longest=LONGEST[self._channel],
+            window_ends_at=ends,
+            free_text=self._channel is not Channel.CHAT or (ends is not None and ends > clock(conn)),
+            templates=self.templates([each.source for each in senders]),
+            refused=self._refusal(conn, thread.theirs),
+        )
+
+    def identities(self, actor: Actor) -> list[Identity]:
+        """As whom a conversation may be begun."""
+        return self._senders(actor, None)
+
+    def templates(self, sources: Collection[str]) -> tuple[TemplateConfig, ...]:
+        """What may be said where free text may not."""
+        if self._channel is not Channel.CHAT:
+            return ()
+        return tuple(each for each in self._config.templates.values() if each.source in sources)
+
+    def words(self, conn: Connection, actor: Actor, conversation: int) -> dict[str, int] | None:
+        return suggest.words("", self._thread(conn, actor, conversation, None).text)
+
+    def plan(self, conn: Connection, actor: Actor, place: Place, wanted: Wanted) -> Plan:
+        conversation, begun, now = place.conversation, place.begun, place.now
+        if wanted.cc or wanted.bcc or wanted.uploads:
+            raise CannotSend("not-in-a-text", "A text goes to one person, without files.")
+        thread = None if begun else self._thread(conn, actor, conversation, wanted.reply_to)
+        if thread is not None:
+            check_latest(conn, conversation, wanted)
+        theirs = self._recipient(thread, wanted)
+        sender = chosen(self._senders(actor, thread), wanted, "Nothing that you may use can write from that number.")
+        refs = self._refs(sender, theirs)
+        check_people(self._office, [theirs], 1)
+        if why := self._refusal(conn, theirs):
+            raise CannotSend(UNSUBSCRIBED, why, recipients={theirs: UNSUBSCRIBED})
+        check_gaps(wanted)
+        due_at = max(wanted.send_at, now) if wanted.send_at else now + self._office.undo
+        template, text = self._said(sender.source, wanted)
+        if template is None:
+            before = (named(conn, refs) or conversation) if begun else conversation
+            ends = self._window_end(conn, before)
+            if self._channel is Channel.CHAT and (ends is None or ends < due_at):
+                raise CannotSend("window-closed", CLOSED, window_ends_at=ends.isoformat() if ends else None)
+        raw = text.encode()
+        answers = str(thread.interaction) if thread else ""
+        content = {
+            "channel": self._channel.value,
+            "to": [theirs],
+            "text": text,
+            "source": sender.source,
+            "template": {"name": template.name, "id": template.id, "values": dict(wanted.values)} if template else None,
+            "canned": str(wanted.canned or ""),
+            "then": wanted.then,
+            "until": wanted.until.isoformat() if wanted.until else "",
+            "reply_to": answers,
+            "words": suggest.words("", thread.text) if thread and wanted.canned else {},
+        }
+        row = {
+            "key": f"letter:{place.letter_id}",
+            "conversation_id": conversation,
+            "source": sender.source,
+            "agent": writer(actor),
+            "sender": sender.handle,
+            "content": content,
+            "blob": digest(raw),
+            "state": State.SCHEDULED if wanted.send_at and wanted.send_at > now else State.QUEUED,
+            "due_at": due_at,
+            "unless_answered": wanted.unless_answered,
+            "written_at": now,
+        }
+        name = wanted.to[0].name if wanted.to else ""
+        return Plan(row=row, recipients={theirs: (str(Role.RECIPIENT), name)}, raw=raw, refs=refs)
+
+    # --- on its way ---
+
+    def letter(self, claimed: Claimed, raw: bytes) -> Letter:
+        said = claimed.content.get("template")
+        return Letter(
+            key=claimed.key,
+            sender=claimed.sender,
+            recipients=claimed.recipients,
+            raw=raw,
+            template=Template(id=said["id"], values=said["values"]) if said else None,
+            channel=self._channel,
+        )
+
+    def obstacle(self, conn: Connection, claimed: Claimed) -> str:
+        for handle in claimed.recipients:
+            if why := self._refusal(conn, handle):
+                return why
+        if self._channel is Channel.CHAT and not claimed.content.get("template"):
+            ends = self._window_end(conn, claimed.conversation_id)
+            if ends is None or ends < clock(conn):
+                return CLOSED
+        return ""
+
+    def taken(self, conn: Connection, claimed: Claimed, sent: Sent) -> None:
+        key = sent.key or claimed.key
+        conn.execute(letters.update().where(letters.c.id == claimed.id).values(key=key))
+        for theirs in claimed.recipients:
+            known = f"{key.partition(':')[0]}:{pair(self._channel, claimed.sender, theirs)}"
+            insert = (sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert)(conversation_refs)
+            row = {"ref": known, "conversation_id": claimed.conversation_id}
+            conn.execute(insert.values(row).on_conflict_do_nothing())
+        receipts.believe(conn, [key])
+
+    def recorded(self, claimed: Claimed, letter: Letter, sent_at: datetime) -> Event:
+        theirs = claimed.everybody[0]
+        agent = self._config.agents.get(claimed.agent)
+        return Event(
+            key=claimed.key,
+            id=f"letter:{claimed.id}",
+            channel=self._channel,
+            at=sent_at,
+            facts=Message(
+                participants=(
+                    Participant(claimed.sender, Role.SENDER, agent.name if agent else ""),
+                    Participant(theirs, Role.RECIPIENT),
+                ),
+                text=letter.raw.decode(),
+                sent_at=sent_at,
+            ),
+            conversation=pair(self._channel, claimed.sender, theirs),
+        )
+
+    def filed(self, conn: Connection, claimed: Claimed) -> None:
+        stands = sa.select(interactions.c.conversation_id).where(interactions.c.key == claimed.key).scalar_subquery()
+        here = sa.and_(letters.c.id == claimed.id, sa.exists().where(interactions.c.key == claimed.key))
+        conn.execute(letters.update().where(here).values(conversation_id=stands))
+        receipts.believe(conn, [claimed.key])
+        receipts.reopen(conn, claimed.id)
+
+    # --- who, and what ---
+
+    def _thread(self, conn: Connection, actor: Actor, conversation: int, interaction_id: int | None) -> Thread:
+        """The text *interaction_id*, else the latest that came in, else the latest. Raises `NotOpen`, `CannotSend`."""
+        mine = sa.and_(interactions.c.conversation_id == conversation, interactions.c.channel == self._channel.value)
+        if interaction_id is not None:
+            mine = sa.and_(mine, interactions.c.id == interaction_id)
+        items = [each for each in timeline.among(conn, actor, mine, LATEST) if isinstance(each.facts, Message)]
+        if not items:
+            raise NotOpen
+        item = next((each for each in items if each.direction is Direction.INBOUND), items[0])
+        people = item.facts.participants or ()
+        began = next((each.handle for each in people if each.role.begins), "")
+        other = next((each.handle for each in people if not each.role.begins), "")
+        ours, theirs = (other, began) if item.direction is Direction.INBOUND else (began, other)
+        text = item.facts.text if isinstance(item.facts, Message) else ""
+        return Thread(ours, theirs, item.source, item.id, text or "")
+
+    def _recipient(self, thread: Thread | None, wanted: Wanted) -> str:
+        asked = [each.handle for each in wanted.to]
+        if thread is None:
+            if len(asked) != 1:
+                raise CannotSend("no-recipient", "Say to which one number it goes.")
+            theirs = asked[0]
+        else:
+            theirs = thread.theirs
+            if asked not in ([], [theirs]):
+                raise CannotSend("not-in-a-text", "An answer goes to whoever the conversation is with.")
+        if not theirs.startswith(("tel:", "whatsapp:") if self._channel is Channel.CHAT else "tel:"):
+            raise CannotSend("no-recipient", "Whoever wrote this shows no number that could be written to.")
+        return theirs
+
+    def _senders(self, actor: Actor, thread: Thread | None) -> list[Identity]:
+        """Our numbers; of a conversation only the one that it is with."""
+        usable = [name for name in self._sending if may_use(self._config, name, actor)]
+        found = [
+            Identity(name, handle, "", thread is not None and name == thread.source)
+            for name in usable
+            for handle in self._config.sources[name].ours
+            if handle.startswith("tel:") and (thread is None or handle == thread.ours)
+        ]
+        if thread is not None and not found and thread.source in usable and thread.ours.startswith("tel:"):
+            found = [Identity(thread.source, thread.ours, "", True)]  # a number that the file does not list
+        return sorted(found, key=lambda each: not each.preferred)
+
+    def _said(self, source: str, wanted: Wanted) -> tuple[TemplateConfig | None, str]:
+        """The template, None for free text, and what is read."""
+        if not wanted.template:
+            text = wanted.text.strip()
+            if not text:
+                raise CannotSend("empty", "Write something first.")
+            most = LONGEST[self._channel]
+            if len(text) > most:
+                raise CannotSend("too-long", f"A text has at most {most} characters, this one {len(text)}.")
+            return None, text
+        template = self._config.templates.get(wanted.template)
+        if template is None or template not in self.templates([source]):
+            raise CannotSend("no-template", "There is no such template for this number.")
+        if left := [gap for gap in template.gaps if not wanted.values.get(gap, "").strip()]:
+            raise CannotSend("gaps", f"There is a gap left to fill: {', '.join(left)}.", gaps=left)
+        return template, template.filled(wanted.values)
+
+    def _refusal(self, conn: Connection, theirs: str) -> str:
+        """Why nothing is sent to *theirs*, "" where it may be. Who stops SMS does not stop WhatsApp by it."""
+        marked = undeliverable.c.handle == theirs, undeliverable.c.reason == UNSUBSCRIBED
+        stopped = self._channel is Channel.SMS and conn.execute(sa.select(sa.exists().where(*marked))).scalar()
+        return STOPPED if stopped else ""
+
+    def _window_end(self, conn: Connection, conversation: int) -> datetime | None:
+        """Until when free text is taken in a conversation, None where there is no such rule, or no word of theirs."""
+        if self._channel is not Channel.CHAT:
+            return None
+        theirs = sa.select(sa.func.max(interactions.c.occurred_at)).where(
+            interactions.c.conversation_id == conversation,
+            interactions.c.channel == self._channel.value,
+            interactions.c.direction == Direction.INBOUND.value,
+        )
+        last: datetime | None = conn.execute(theirs).scalar()
+        return last + WINDOW if last else None
+
+    def _refs(self, sender: Identity, theirs: str) -> tuple[str, ...]:
+        provider = self._config.sources[sender.source].provider
+        spaces = dict.fromkeys((provider, sender.source))
+        return tuple(f"{space}:{pair(self._channel, sender.handle, theirs)}" for space in spaces)
+
+
+def pair(channel: Channel, one: str, other: str) -> str:
+    """What a text conversation between two addresses is called in `Event.conversation`."""
+    return f"{channel}:{'|'.join(sorted((one, other)))}"
+
+
+def named(conn: Connection, refs: Collection[str]) -> int | None:
+    """The conversation that one of *refs* names."""
+    wanted = sa.select(conversation_refs.c.conversation_id).where(conversation_refs.c.ref.in_(list(refs)))
+    return conn.execute(wanted.order_by(conversation_refs.c.ref).limit(1)).scalar()
