@@ -20,6 +20,7 @@ from hub.sources import clock
 from hub.store.blobs import Blobs
 from hub.store.schema import interactions, letter_recipients, letters
 from hub.store.sets import Run, SetRead, among
+from hub.vocabulary import Channel
 
 _UNLESS_ANSWERED = SetRead(
     sa.select(letters.c.id, letters.c.agent, letters.c.conversation_id, letters.c.content).where(
@@ -71,6 +72,11 @@ class LetterView:
     sent_at: datetime | None
     filed_at: datetime | None
     recipients: tuple[Recipient, ...]
+
+    @property
+    def channel(self) -> Channel:
+        """What it goes out on."""
+        return Channel(self.content.get("channel") or Channel.EMAIL)
 
     @property
     def can_be_cancelled(self) -> bool:
@@ -152,6 +158,24 @@ def retry(conn: Connection, letter_id: int) -> bool:
     again = letter_recipients.update().where(letter_recipients.c.letter_id == letter_id)
     conn.execute(again.values(state=Reached.QUEUED, reason="", at=clock(conn)))
     return True
+
+
+def undelivered(conn: Connection, letter_id: int) -> LetterView | None:
+    """A text that the provider took and could not deliver, once: from then on it counts as written again."""
+    view = by_id(conn, letter_id)
+    if view is None or view.state is not State.SENT or view.delivery != Reached.FAILED or view.content.get("again"):
+        return None
+    marked = {**view.content, "again": True}
+    conn.execute(letters.update().where(letters.c.id == letter_id).values(content=marked))
+    return view
+
+
+def not_again(conn: Connection, letter_id: int) -> None:
+    """It was not written again after all."""
+    view = by_id(conn, letter_id)
+    if view is not None:
+        kept = {name: value for name, value in view.content.items() if name != "again"}
+        conn.execute(letters.update().where(letters.c.id == letter_id).values(content=kept))
 
 
 def answered(conn: Connection, conversation_ids: Iterable[int], now: datetime) -> list[int]:

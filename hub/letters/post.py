@@ -198,9 +198,27 @@ class Post:
         """Send what is held or scheduled at once. False where it left."""
         return await self._change(actor, letter_id, "letter.send-now", letters.send_now)
 
-    async def retry(self, actor: Actor, letter_id: int) -> bool:
-        """Send again what failed or was perhaps sent. False where it is neither."""
-        return await self._change(actor, letter_id, "letter.retry", letters.retry)
+    async def retry(self, actor: Actor, letter_id: int) -> LetterView | None:
+        """Send again what failed or was perhaps sent: the letter, or its new copy where a provider took it and could
+        not deliver it. None where it is neither. Raises `CannotSend`, `NotOpen`, `Unavailable`."""
+        if await self._change(actor, letter_id, "letter.retry", letters.retry):
+            return await self._store.read(lambda conn: letters.by_id(conn, letter_id))
+        lost = await self._store.write(lambda conn: letters.undelivered(conn, letter_id))
+        if lost is None:
+            return None
+        said = lost.content.get("template")
+        about = Wanted(
+            text=lost.content["text"],
+            source=lost.source,
+            sender=lost.sender,
+            template=said["name"] if said else "",
+            values=said["values"] if said else {},
+        )
+        try:
+            return await self.write(actor, lost.conversation_id, about)
+        except Exception:
+            await self._store.write(lambda conn: letters.not_again(conn, letter_id))
+            raise
 
     async def _change(self, actor: Actor, letter_id: int, action: str, change: Any) -> bool:
         entry, now = self._store.ids(), datetime.now(UTC)

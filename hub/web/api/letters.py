@@ -1,8 +1,9 @@
-"""What we write, for programs: answers and new mails, drafts, files, and the addresses that nothing is sent to."""
+"""What we write, for programs: answers, new mails and texts, drafts, files, and addresses that nothing is sent to."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -19,10 +20,11 @@ from hub.letters import drafts, letters, reports
 from hub.letters.compose import People, Person
 from hub.letters.identities import may_use
 from hub.letters.letters import LetterView
-from hub.letters.post import MOST_BYTES, CannotSend, NotOpen, Post, Wanted, among_undeliverable, writer
+from hub.letters.post import MOST_BYTES, Answering, CannotSend, NotOpen, Post, Wanted, among_undeliverable, writer
 from hub.letters.states import Reached, State
 from hub.privacy.visibility import Actor, Authority, Scope
 from hub.store.schema import interactions, merged_conversations, undeliverable
+from hub.vocabulary import Channel
 from hub.web.access import Visitor
 from hub.web.api.endpoint import Endpoints, Id, Moment, Shape, answer, commas, missing, record_id
 from hub.web.keys import SERVICE
@@ -37,6 +39,8 @@ _STATUS = {
     "gaps": 409,
     "no-sender": 409,
     "not-by-mail": 409,
+    "window-closed": 409,
+    "unsubscribed": 409,
 }
 
 
@@ -69,6 +73,7 @@ class LetterOut(BaseModel):
     id: str
     conversation: str
     interaction: str | None = None
+    channel: Channel
     source: str
     agent: str
     sender: str
@@ -103,6 +108,7 @@ class DraftOut(BaseModel):
     uploads: list[str]
     files: list[UploadOut] = Field(description="The uploads that are still there")
     canned: str | None = None
+    template: TemplateIn | None = None
     updated_at: datetime
 
 
@@ -144,6 +150,31 @@ class AnswerOut(BaseModel):
     undeliverable: dict[str, str] = Field(description="Those of them that nothing is to be sent to, with the reason")
 
 
+class TemplateOut(BaseModel):
+    """A text that the provider has approved. `gaps` are what its values are called, in the order of the text."""
+
+    name: str
+    id: str
+    text: str
+    language: str | None = None
+    gaps: list[str]
+
+
+class AnsweringOut(BaseModel):
+    """What may be said in a conversation now. Free text only with `free_text`, and on WhatsApp until `window_ends_at`;
+    `templates` always. `longest` counts characters; `refused` says why nothing may be sent at all."""
+
+    channel: Channel
+    to: str | None = Field(None, description="The other side's handle; of a mail see `/answer`")
+    interaction: str | None = None
+    identities: list[IdentityOut]
+    longest: int | None = None
+    window_ends_at: datetime | None = None
+    free_text: bool
+    templates: list[TemplateOut]
+    refused: str | None = None
+
+
 class UndeliverableOut(BaseModel):
     """An address that cannot be reached or does not want to be. `interaction` is the report that said so."""
 
@@ -157,16 +188,26 @@ class UndeliverableOut(BaseModel):
 # --- what comes in --------------------------------------------------------------------------------------------------
 
 
+class TemplateIn(Shape):
+    """An approved text and what fills its gaps."""
+
+    name: str = Field(min_length=1, max_length=200)
+    values: dict[str, Annotated[str, StringConstraints(max_length=1000)]] = Field({}, max_length=50)
+
+
 class NewLetter(Shape):
-    """A letter to send. An answer without `to` goes to whoever wrote."""
+    """A letter to send: a mail, an SMS or a WhatsApp message. An answer without `to` goes to whoever wrote, and on the
+    same channel. A new letter goes on `channel`, else by mail to a mail address and by SMS to a number."""
 
     source: str = Field("", description="From which source; without it the one that the conversation came in on")
     sender: str = Field("", description="From which address of that source")
-    to: list[Address] = Field([], max_length=200, description="Addresses, or Name <address>")
+    to: list[Address] = Field([], max_length=200, description="Addresses, or Name <address>; of a text one number")
     cc: list[Address] = Field([], max_length=200)
     bcc: list[Address] = Field([], max_length=200)
     subject: Line | None = Field(None, description="Without it an answer has the subject of what it answers")
     text: Text = ""
+    channel: Literal["email", "sms", "chat"] | None = None
+    template: TemplateIn | None = Field(None, description="In place of `text`, on WhatsApp")
     uploads: list[Id] = Field([], max_length=50)
     canned: Id | None = Field(None, description="The canned answer that it began as")
     send_at: Moment | None = None
@@ -190,6 +231,7 @@ class DraftIn(Shape):
     source: Line = ""
     uploads: list[Id] = Field([], max_length=50)
     canned: Id | None = None
+    template: TemplateIn | None = None
 
 
 class LettersQuery(Shape):
@@ -243,18 +285,47 @@ async def read_answer(request: web.Request, visitor: Visitor, query: AnswerQuery
     )
 
 
+@endpoints.add("GET", "/api/v1/conversations/{id}/answering", returns=AnsweringOut)
+async def read_answering(request: web.Request, visitor: Visitor) -> web.Response:
+    """How a conversation is answered: on which channel, until when with free text, and with which templates."""
+    conversation = await _conversation(request)
+    found: Answering = await _allowed(lambda: _post(request).answering(visitor.actor, conversation))
+    return answer(
+        AnsweringOut(
+            channel=found.channel,
+            to=found.theirs or None,
+            interaction=str(found.interaction) if found.interaction else None,
+            identities=[
+                IdentityOut(source=each.source, handle=each.handle, name=each.name, preferred=each.preferred)
+                for each in found.identities
+            ],
+            longest=found.longest,
+            window_ends_at=found.window_ends_at,
+            free_text=found.free_text,
+            templates=[
+                TemplateOut(
+                    name=each.name, id=each.id, text=each.text, language=each.language or None, gaps=list(each.gaps)
+                )
+                for each in found.templates
+            ],
+            refused=found.refused or None,
+        )
+    )
+
+
 @endpoints.add("POST", "/api/v1/conversations/{id}/letters", returns=LetterOut, scope=Scope.WRITE, status=201)
 async def write_answer(request: web.Request, visitor: Visitor, body: NewLetter) -> web.Response:
-    """Answer by mail. It leaves after a moment in which it can be called back.
+    """Answer, on the channel of the conversation. It leaves after a moment in which it can be called back.
 
     409 `answered-meanwhile`, `undeliverable` (with `recipients` and reasons) or `gaps`: send it again with `force`.
+    409 `window-closed` (WhatsApp takes only a template now) or `unsubscribed` (she sent STOP): that cannot be forced.
     """
     return await _write(request, visitor, await _conversation(request), body)
 
 
 @endpoints.add("POST", "/api/v1/letters", returns=LetterOut, scope=Scope.WRITE, status=201)
 async def write_letter(request: web.Request, visitor: Visitor, body: NewLetter) -> web.Response:
-    """Write a new mail, which begins a conversation."""
+    """Write a new mail or text. It begins a conversation, but for a text where there is one between these numbers."""
     return await _write(request, visitor, None, body)
 
 
@@ -290,8 +361,9 @@ async def send_letter_now(request: web.Request, visitor: Visitor) -> web.Respons
 
 @endpoints.add("POST", "/api/v1/letters/{id}/retry", returns=LetterOut, scope=Scope.WRITE)
 async def retry_letter(request: web.Request, visitor: Visitor) -> web.Response:
-    """Send again what failed or was perhaps sent. 409 where it is neither."""
-    return await _changed(request, visitor, _post(request).retry, "It is not stuck.")
+    """Send again what failed or was perhaps sent. 409 where it is neither. A text that the provider took and could not
+    deliver is written again: the answer is the new letter."""
+    return await _again(request, visitor)
 
 
 # --- drafts and files -----------------------------------------------------------------------------------------------
@@ -408,6 +480,7 @@ def shown(view: LetterView) -> LetterOut:
         id=str(view.id),
         conversation=str(view.conversation_id),
         interaction=str(view.interaction) if view.interaction else None,
+        channel=view.channel,
         source=view.source,
         agent=view.agent,
         sender=view.sender,
@@ -469,7 +542,7 @@ async def _write(request: web.Request, visitor: Visitor, conversation: int | Non
     wanted = Wanted(
         source=body.source,
         sender=body.sender,
-        to=_persons("to", body.to, errors),
+        to=_persons("to", body.to, errors, request.app[SERVICE].config.region),
         cc=_persons("cc", body.cc, errors),
         bcc=_persons("bcc", body.bcc, errors),
         subject=body.subject,
@@ -484,6 +557,9 @@ async def _write(request: web.Request, visitor: Visitor, conversation: int | Non
         if_latest=int(body.if_latest) if body.if_latest else None,
         quote=body.quote,
         force=body.force,
+        channel=Channel(body.channel) if body.channel else None,
+        template=body.template.name if body.template else "",
+        values=body.template.values if body.template else {},
     )
     if errors:
         raise Problem(422, "invalid", "Some fields cannot be taken as they are.", errors=errors)
@@ -508,6 +584,14 @@ async def _changed(request: web.Request, visitor: Visitor, change: Callable[...,
     return answer(shown(await _letter(request, visitor)))
 
 
+async def _again(request: web.Request, visitor: Visitor) -> web.Response:
+    view = await _letter(request, visitor)
+    fresh = await _allowed(lambda: _post(request).retry(visitor.actor, view.id))
+    if fresh is None:
+        raise Problem(409, "too-late", "It is not stuck.")
+    return answer(shown(fresh))
+
+
 async def _draft(request: web.Request, agent: str, conversation: int) -> DraftOut:
     def work(conn: sa.Connection) -> DraftOut | None:
         found = drafts.read(conn, agent, conversation)
@@ -525,6 +609,7 @@ async def _draft(request: web.Request, agent: str, conversation: int) -> DraftOu
             uploads=[str(each.id) for each in files],
             files=[_file(each) for each in files],
             canned=content.get("canned") or None,
+            template=_template(content.get("template")),
             updated_at=found.updated_at,
         )
 
@@ -532,6 +617,10 @@ async def _draft(request: web.Request, agent: str, conversation: int) -> DraftOu
     if found is None:
         raise missing("There is no draft.")
     return found
+
+
+def _template(kept: Mapping[str, Any] | None) -> TemplateIn | None:
+    return TemplateIn(name=kept["name"], values=kept.get("values", {})) if kept else None
 
 
 def _file(upload: drafts.Upload) -> UploadOut:
@@ -547,15 +636,26 @@ def _spelt(person: Person) -> str:
     return f"{person.name} <{shown}>" if person.name else shown
 
 
-def _persons(name: str, texts: Sequence[str], errors: list[FieldError]) -> tuple[Person, ...]:
+def _persons(
+    name: str, texts: Sequence[str], errors: list[FieldError], region: str | None = None
+) -> tuple[Person, ...]:
+    """The people of *texts*; with a *region* (ISO 3166, "" for none) numbers too are addresses."""
     found = []
     for index, text in enumerate(texts):
-        person = _person(text)
+        person = _person(text) or (_number(text, region) if region is not None else None)
         if person is None:
-            errors.append(FieldError(f"{name}.{index}", "This is no mail address."))
+            what = "This is no mail address." if region is None else "This is no mail address and no number."
+            errors.append(FieldError(f"{name}.{index}", what))
         else:
             found.append(person)
     return tuple(found)
+
+
+def _number(text: str, region: str) -> Person | None:
+    text = " ".join(text.split())
+    if (handle := handles.phone(text, region)) and handle.startswith("tel:"):
+        return Person(handle)
+    return Person(text) if re.fullmatch(r"whatsapp:[A-Za-z0-9._-]{1,128}", text) else None
 
 
 def _person(text: str) -> Person | None:
@@ -569,7 +669,8 @@ def _person(text: str) -> Person | None:
 
 
 def _handle(request: web.Request) -> str:
-    handle = handles.mail(request.match_info["handle"])
+    named = request.match_info["handle"]
+    handle = handles.handle(named, request.app[SERVICE].config.region)
     if handle is None:
         raise missing()
     return handle
