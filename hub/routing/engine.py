@@ -1,13 +1,15 @@
 """From where a call stands in its plan to what is done next: pure, so that any hub can answer any question.
 
-Where it stands travels in `Step.place`: a node, and behind a colon what that node has to remember. That is the tries of
-a menu, whom a ring has asked already, or since when somebody waits.
+Where it stands travels in `Step.place`, such as `service.2:1795387000,1,ada`: the node, how many menus the call has
+heard, and what the node has to remember. That is the tries of a menu, whom a ring has asked already, or of a queue
+since when somebody waits, what place in it she was told, and who did not pick up.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from hub.hours import Hours
@@ -33,7 +35,10 @@ from hub.vocabulary import Asked, HangUp, Heard, Listen, Prompt, Ring, Step, Tak
 WAIT_SECONDS = 8
 """How long a waiting caller hears music before it is looked again who is free."""
 
-_MOST_HOPS = 200
+MOST_MENUS = 30
+"""Menus that a call may hear. After these a key decides nothing any more, and the way out is taken."""
+
+_PLACE = re.compile(r"(?P<node>[A-Za-z0-9_-]+)(?:\.(?P<menus>[0-9]{1,3}))?(?::(?P<memory>[A-Za-z0-9,_-]*))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,18 +82,26 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The *step*, in which *queue* the caller waits now ("" in none) and *since* when (seconds since 1970), and why:
-    (node, reason) for each node that was passed, reasons as message ids with facts."""
+    """The *step*, in which *queue* the caller waits now ("" in none), *since* when (seconds since 1970) and whether she
+    has just *entered* it, and why: (node, reason) for each node that was passed. Reasons are message ids with facts
+    (`hub.routing.words` has them)."""
 
     step: Step
     queue: str = ""
     since: int = 0
+    entered: bool = False
     why: tuple[tuple[str, str], ...] = ()
 
 
 def advance(plan: Plan, asked: Asked, known: Known) -> Answer:
     """What comes next for a call that stands at ``asked.place``."""
     return _Walk(plan, asked, known).answer()
+
+
+def node_of(place: str) -> str:
+    """The node at which a call stands that has *place*; "" at the beginning."""
+    found = _PLACE.fullmatch(place)
+    return found["node"] if found else ""
 
 
 class _Walk:
@@ -100,25 +113,22 @@ class _Walk:
         self._known = known
         self._prompts: list[Prompt] = []
         self._why: list[tuple[str, str]] = []
+        self._menus = 0
+        self._waits: tuple[str, int, bool] = ("", 0, False)
 
     def answer(self) -> Answer:
         if self._known.blocked:
             return self._end("", "blocked", HangUp(busy=True))
-        name, memory = self._here()
-        fresh = self._asked.heard is Heard.BEGAN or not self._asked.place
-        for _ in range(_MOST_HOPS):
-            node = self._plan.nodes.get(name)
-            if node is None:  # the plan was changed while the call was in it
-                return self._end(name, "gone", HangUp())
-            found = self._enter(name, node) if fresh else self._resume(name, node, memory)
-            if isinstance(found, Answer):
-                return found
-            name, fresh = found, True
-        return self._end(name, "too-far", HangUp())
-
-    def _here(self) -> tuple[str, str]:
-        node, _, memory = self._asked.place.partition(":")
-        return (node, memory) if node else (self._plan.start, "")
+        stands = None if self._asked.heard is Heard.BEGAN else _PLACE.fullmatch(self._asked.place)
+        if stands is not None and stands["node"] in self._plan.nodes:
+            self._menus = int(stands["menus"] or 0)
+            name = stands["node"]
+            found = self._resume(name, self._plan.nodes[name], stands["memory"] or "")
+        else:  # it begins, or the plan was changed while the call was in it
+            found = self._plan.start
+        while isinstance(found, str):  # a checked plan has no circle of nodes that take no time
+            found = self._enter(found, self._plan.nodes[found])
+        return found
 
     # --- a node that is new to the call ---
 
@@ -145,11 +155,13 @@ class _Walk:
                 return self._ring(name, node, ())
             case QueueNode():
                 self._say(node.say)
-                return self._queue(name, node, int(self._known.at.timestamp()), ())
+                if node.record and self._known.recording:
+                    self._say(self._known.announcement)
+                return self._queue(name, node, int(self._known.at.timestamp()), 0, ())
             case Voicemail():
                 self._say(node.say)
                 self._note(name, "takes-message")
-                return self._step(f"{name}:", TakeMessage(seconds=node.seconds))
+                return self._step(name, "", TakeMessage(seconds=node.seconds))
             case End():
                 self._say(node.say)
                 return self._end(name, "ends", HangUp(busy=node.busy and not self._prompts))
@@ -160,7 +172,8 @@ class _Walk:
         heard = self._asked.heard
         match node:
             case Menu():
-                then = node.choices.get(self._asked.digits[:1]) if heard is Heard.DIGITS else None
+                pressed = heard is Heard.DIGITS and self._menus <= MOST_MENUS
+                then = node.choices.get(self._asked.digits[:1]) if pressed else None
                 tries = int(memory) if memory.isdigit() else 1
                 if then is not None:
                     self._note(name, f"pressed:{self._asked.digits[:1]}")
@@ -177,56 +190,62 @@ class _Walk:
             case QueueNode():
                 if heard is Heard.ANSWERED:
                     return self._end(name, "talked", HangUp())
-                since, _, rung = memory.partition(",")
+                since, told, *rung = [*memory.split(","), "", ""]
                 began = int(since) if since.isdigit() else int(self._known.at.timestamp())
-                return self._queue(name, node, began, tuple(filter(None, rung.split(","))))
+                return self._queue(name, node, began, int(told) if told.isdigit() else 0, tuple(filter(None, rung)))
             case Voicemail():
                 return self._end(name, "left-message", HangUp())
             case End():
                 return self._end(name, "ends", HangUp())
-            case _:
-                return self._enter(name, node)
+            case _:  # it took no time when the call was there, and does now that the plan was changed
+                return name
 
     def _listen(self, name: str, node: Menu, tries: int) -> Answer:
         self._say(node.say)
-        return self._step(f"{name}:{tries}", Listen(most=1, seconds=node.seconds))
+        self._menus += 1
+        return self._step(name, str(tries), Listen(most=1, seconds=node.seconds))
 
     def _ring(self, name: str, node: RingNode, rung: tuple[str, ...]) -> Answer | str:
         free = [each for each in self._chosen(node.people) if each.free and each.id not in rung]
         if not free or (rung and node.strategy is Strategy.ALL):
             self._note(name, "nobody-answered" if rung else "nobody-free")
             return node.then
-        return self._rings(f"{name}:", rung, free, node)
-
-    def _queue(self, name: str, node: QueueNode, since: int, rung: tuple[str, ...]) -> Answer | str:
-        now = int(self._known.at.timestamp())
-        if now - since >= node.most_seconds:
-            self._note(name, "waited-long-enough")
-            return node.then
-        people = self._chosen(node.people)
-        free = [each for each in people if each.free]
-        # Who has waited longer is served first: as many as wait ahead take that many of the free agents.
-        ahead = sum(other < since for other in self._known.ahead.get(name, ()))
-        turn = len(free) > ahead
-        # Whoever did not pick up just now is asked again only after all others were.
-        fresh = [each for each in free if each.id not in rung] or free
-        if turn and fresh:
-            return self._rings(f"{name}:{since},", () if len(fresh) == len(free) else rung, fresh, node)
-        self._note(name, f"waits:{ahead}")
-        place = f"{name}:{since},{','.join(rung)}"
-        seconds = max(1, min(WAIT_SECONDS, node.most_seconds - (now - since)))
-        return self._step(place, Wait(queue=name, seconds=seconds, music=node.music), name, since)
-
-    def _rings(self, place: str, rung: tuple[str, ...], free: Sequence[Person], node: RingNode | QueueNode) -> Answer:
-        chosen = free if node.strategy is Strategy.ALL else [_next(free, node.strategy)]
-        name = place.partition(":")[0]
-        self._note(name, f"rings:{','.join(each.id for each in chosen)}")
-        record = node.record and self._known.recording
-        if record:
+        if node.record and self._known.recording and not rung:
             self._say(self._known.announcement)
-        phones = tuple(phone for each in chosen for phone in each.phones)
-        asked = ",".join((*rung, *(each.id for each in chosen)))
-        return self._step(place + asked, Ring(phones=phones, seconds=node.seconds, record=record))
+        chosen = free if node.strategy is Strategy.ALL else _ordered(free, node.strategy)[:1]
+        return self._rings(name, ",".join((*rung, *(each.id for each in chosen))), chosen, node)
+
+    def _queue(self, name: str, node: QueueNode, since: int, told: int, rung: tuple[str, ...]) -> Answer | str:
+        now = int(self._known.at.timestamp())
+        left = node.most_seconds - (now - since)
+        if left <= 0:
+            self._note(name, "waited-long-enough")
+            self._waits = ("", 0, False)
+            return node.then
+        label = node.label(name)
+        self._waits = (label, since, node_of(self._asked.place) != name)
+        # Who has waited longer is served first: the first of the free agents are for those who wait ahead.
+        ahead = sum(other < since for other in self._known.ahead.get(label, ()))
+        free = _ordered([each for each in self._chosen(node.people) if each.free], node.strategy)
+        # Whoever did not pick up is asked again only after all others were, and the caller had some music.
+        fresh = [each for each in free if each.id not in rung]
+        if len(fresh) > ahead:
+            chosen = fresh if node.strategy is Strategy.ALL else fresh[ahead : ahead + 1]
+            memory = ",".join((str(since), str(told), *rung, *(each.id for each in chosen)))
+            return self._rings(name, memory, chosen, node)
+        position = ahead + 1
+        if node.position and told != position:
+            self._say([replace(each, text=each.text.replace("{position}", str(position))) for each in node.position])
+            told = position
+        self._note(name, f"waits:{position}")
+        memory = f"{since},{told}" if len(fresh) < len(free) or not free else ",".join((str(since), str(told), *rung))
+        return self._step(name, memory, Wait(queue=label, seconds=max(1, min(WAIT_SECONDS, left)), music=node.music))
+
+    def _rings(self, name: str, memory: str, chosen: Sequence[Person], node: RingNode | QueueNode) -> Answer:
+        self._note(name, f"rings:{','.join(each.id for each in chosen)}")
+        phones = tuple(dict.fromkeys(phone for each in chosen for phone in each.phones))
+        record = node.record and self._known.recording
+        return self._step(name, memory, Ring(phones=phones, seconds=node.seconds, record=record))
 
     # --- who ---
 
@@ -278,19 +297,22 @@ class _Walk:
     def _note(self, name: str, why: str) -> None:
         self._why.append((name, why))
 
-    def _step(
-        self, place: str, action: Listen | Ring | Wait | TakeMessage | HangUp, queue: str = "", since: int = 0
-    ) -> Answer:
-        return Answer(Step(place=place, prompts=tuple(self._prompts), action=action), queue, since, tuple(self._why))
+    def _step(self, name: str, memory: str, action: Listen | Ring | Wait | TakeMessage | HangUp) -> Answer:
+        place = f"{name or self._plan.start}.{self._menus}:{memory}"
+        queue, since, entered = self._waits
+        return Answer(
+            Step(place=place, prompts=tuple(self._prompts), action=action), queue, since, entered, tuple(self._why)
+        )
 
     def _end(self, name: str, why: str, action: HangUp) -> Answer:
         self._note(name, why)
-        return self._step(f"{name or self._plan.start}:end", action)
+        self._waits = ("", 0, False)
+        return self._step(name, "", action)
 
 
-def _next(free: Sequence[Person], strategy: Strategy) -> Person:
-    """The agent whose turn it is: in the order of the config, or who has had the fewest calls."""
-    return free[0] if strategy is Strategy.IN_TURN else min(free, key=lambda each: each.load)
+def _ordered(free: Sequence[Person], strategy: Strategy) -> list[Person]:
+    """Whose turn it is: in the order of the config, or who had the fewest calls first."""
+    return sorted(free, key=lambda each: each.load) if strategy is Strategy.LEAST_BUSY else list(free)
 
 
 def _same_language(one: str, other: str) -> bool:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from babel.languages import get_official_languages
 from sqlalchemy import Connection
 
+from hub import facts
 from hub.availability import Rota, Standing, now_read, stands_in
 from hub.calls.blocking import blocked
 from hub.calls.consents import Purpose
@@ -21,13 +22,15 @@ from hub.pops.audience import preferred
 from hub.routing.engine import Known, Person
 from hub.routing.plan import Plan, Strategy
 from hub.store.ids import since as ids_since
-from hub.store.schema import cases, consents, contacts, pops, queued_calls
-from hub.vocabulary import Asked, Match
+from hub.store.schema import cases, consents, contacts, interactions, pops, queued_calls
+from hub.vocabulary import Asked, Call, CallState, Match
 
-SEEN = timedelta(seconds=90)
+SEEN = timedelta(seconds=150)
 """Who waits asks again every few seconds. A caller of whom nothing was heard for longer has hung up."""
 
 _BUSY_DAYS = timedelta(days=1)
+_OLDEST = timedelta(hours=2)
+"""A call that began before does not ring any more, though nobody told of its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +47,22 @@ def read(conn: Connection, firm: Firm, plan: Plan, source: str, asked: Asked, no
     standing = now_read(conn, firm.rota, now)
     who = match(conn, [asked.caller]).get(asked.caller, Match(asked.caller))
     contact = who.sure.contact_id if who.sure else None
-    owner, fields = "", {}
+    owner, told = "", {}
     if contact is not None:
         row = conn.execute(sa.select(contacts.c.owner, contacts.c.fields).where(contacts.c.id == contact)).one()
-        owner, fields = preferred(row.owner, firm.rota, standing), row.fields
+        owner, told = preferred(row.owner, firm.rota, standing), row.fields
     return Known(
         at=now,
         contact=contact,
         owner=owner,
-        vip=_yes(fields.get("vip")),
+        vip=_yes(told.get("vip")),
         open_case=contact is not None and _has_open_case(conn, contact),
         blocked=bool(blocked(conn, [asked.caller])),
-        languages=_languages(fields, asked.caller),
-        people=_people(conn, firm.rota, standing, plan, source, now),
+        languages=_languages(told, asked.caller),
+        people=_people(conn, firm.rota, standing, plan, source, asked.key, now),
         teams=firm.teams,
         hours=firm.telephony.hours,
-        ahead=_ahead(conn, plan.name, asked.key, now),
+        ahead=_ahead(conn, asked.key, now),
         recording=_may_record(conn, firm.telephony, plan, asked),
         announcement=plan.announcement,
     )
@@ -91,13 +94,9 @@ def _languages(fields: Mapping[str, Any], caller: str) -> tuple[str, ...]:
 
 
 def _people(
-    conn: Connection, rota: Rota, standing: Mapping[str, Standing], plan: Plan, source: str, now: datetime
+    conn: Connection, rota: Rota, standing: Mapping[str, Standing], plan: Plan, source: str, key: str, now: datetime
 ) -> dict[str, Person]:
-    rings = set(
-        conn.execute(
-            sa.select(pops.c.agent).where(pops.c.state == "ringing", pops.c.expires_at > now).distinct()
-        ).scalars()
-    )
+    rings = _ringing(conn, rota, key, now)
     counts = any(getattr(node, "strategy", None) is Strategy.LEAST_BUSY for node in plan.nodes.values())
     load = _load(conn, now) if counts else {}
     return {
@@ -114,6 +113,20 @@ def _people(
     }
 
 
+def _ringing(conn: Connection, rota: Rota, key: str, now: datetime) -> set[str]:
+    """Whose phone rings for another call. Screens that show a call which merely waits do not count."""
+    at = {phone: agent.id for agent in rota.agents.values() for phone in (agent.id, *agent.phones)}
+    alive = sa.select(sa.type_coerce(interactions.c.facts, sa.Text)).where(
+        sa.text("kind = 'call' AND state <> 'ended'"),
+        interactions.c.state == CallState.RINGING,
+        interactions.c.occurred_at > now - _OLDEST,
+        interactions.c.key != key,
+    )
+    calls = (facts.decode("call", text) for text in conn.execute(alive).scalars())
+    legs = [leg for call in calls if isinstance(call, Call) for leg in call.legs if leg.state is CallState.RINGING]
+    return {at[name] for leg in legs for name in (leg.agent, leg.phone) if name in at}
+
+
 def _load(conn: Connection, now: datetime) -> dict[str, int]:
     """How many calls each agent took within a day. Ids grow with time, so that this reads no older rows."""
     took = sa.select(pops.c.agent, sa.func.count()).where(
@@ -122,9 +135,16 @@ def _load(conn: Connection, now: datetime) -> dict[str, int]:
     return dict(conn.execute(took.group_by(pops.c.agent)).tuples().all())
 
 
-def _ahead(conn: Connection, plan: str, key: str, now: datetime) -> dict[str, list[int]]:
+def _ahead(conn: Connection, key: str, now: datetime) -> dict[str, list[int]]:
+    over = sa.exists().where(
+        interactions.c.key == queued_calls.c.key,
+        sa.or_(
+            interactions.c.state == CallState.ENDED,
+            sa.exists().where(pops.c.interaction_id == interactions.c.id, pops.c.state == "answered"),
+        ),
+    )
     waiting = sa.select(queued_calls.c.queue, sa.type_coerce(queued_calls.c.since, sa.BigInteger)).where(
-        queued_calls.c.plan == plan, queued_calls.c.key != key, queued_calls.c.seen_at > now - SEEN
+        queued_calls.c.key != key, queued_calls.c.seen_at > now - SEEN, ~over
     )
     found: dict[str, list[int]] = {}
     for queue, since in conn.execute(waiting):

@@ -108,7 +108,8 @@ class RingNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueNode:
-    """Callers wait for the next free agent, the longest first, for at most *most_seconds*."""
+    """Callers wait for the next free agent, the longest first, for at most *most_seconds*. *position* tells a caller
+    which place in the queue she has, instead of `{position}`, whenever it changed."""
 
     people: People
     then: str
@@ -118,6 +119,12 @@ class QueueNode:
     record: bool = False
     say: Prompts = ()
     music: str = ""
+    position: Prompts = ()
+
+    def label(self, node: str) -> str:
+        """What this queue is called, where *node* is its name in the plan: the team's id, so that all queues of a team
+        are one, else as the node."""
+        return self.people.names[0] if self.people.target is Target.TEAM else node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from hub.ingest import Ingest
 from hub.routing import known
-from hub.routing.engine import Answer, advance
+from hub.routing.engine import Answer, advance, node_of
 from hub.routing.known import Firm
-from hub.routing.plan import Plan, QueueNode, Target
+from hub.routing.plan import Plan, QueueNode
 from hub.store import Lane, Store
 from hub.vocabulary import Asked, Call, CallState, Channel, Event, Participant, Role, Step
 
@@ -51,7 +51,7 @@ class Router:
 
     async def _stand(self, plan: Plan, source: str, asked: Asked, answer: Answer) -> None:
         """Write down who waits where, and tell the screens of who has just begun to."""
-        before = plan.nodes.get(asked.place.partition(":")[0])
+        before = plan.nodes.get(node_of(asked.place))
         if not answer.queue and not isinstance(before, QueueNode):
             return
         now = datetime.now(UTC)
@@ -67,14 +67,12 @@ class Router:
 
 
 def _queued(plan: Plan, asked: Asked, answer: Answer) -> Event:
-    """The caller has begun to wait. A queue of a team has the team's name, by which screens know whose it is."""
-    node = plan.nodes[answer.queue]
-    team = isinstance(node, QueueNode) and node.people.target is Target.TEAM
+    """The caller has begun to wait. A queue of a team has the team's id, by which screens know whose it is."""
     facts = Call(
         participants=(Participant(asked.caller, Role.CALLER),),
         line=asked.line or None,
         state=CallState.QUEUED,
-        queue=node.people.names[0] if isinstance(node, QueueNode) and team else answer.queue,
+        queue=answer.queue,
     )
     return Event(
         key=asked.key,

@@ -91,6 +91,7 @@ class QueueTable(_Ringing):
     strategy: Literal["all", "in-turn", "least-busy"] = "least-busy"
     most_seconds: int = Field(300, ge=10, le=3600)
     music: str = ""
+    position: Words = ""
 
 
 class VoicemailTable(_Table):
@@ -226,6 +227,7 @@ class _Reader:
                         record=table.record,
                         say=words(table.say),
                         music=table.music,
+                        position=words(table.position),
                     )
                 )
             case VoicemailTable():
@@ -267,6 +269,10 @@ class _Reader:
         if plan.start not in plan.nodes:
             self.wrong("start", f'there is no node "{plan.start}". Name one of {", ".join(plan.nodes)}.')
             return
+        if not plan.announcement:
+            for name, node in plan.nodes.items():
+                if isinstance(node, nodes.RingNode | nodes.QueueNode) and node.record:
+                    self.wrong("record_says", f'is missing, and "{name}" records. Say here what the caller is told.')
         for name, node in plan.nodes.items():
             for why, then in exits(node):
                 if then not in plan.nodes:
