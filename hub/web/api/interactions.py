@@ -81,6 +81,8 @@ class Interaction(BaseModel):
     duration: int | None = Field(None, description="Talking time in seconds")
     answered_at: datetime | None = None
     ended_at: datetime | None = None
+    recovered: bool | None = Field(None, description="A call that was read afterwards from what the provider keeps")
+    presumed: bool | None = Field(None, description="A call whose end nobody told: a rule closed it")
     ends_at: datetime | None = None
     attachments: int | None = Field(None, description="How many files came with it")
     participants: list[Person]
@@ -306,6 +308,8 @@ def shown(item: Item, contacts: tuple[int, ...]) -> Interaction:
         duration=call.duration if call else None,
         answered_at=call.answered_at if call else None,
         ended_at=call.ended_at if call else None,
+        recovered=call.recovered if call else None,
+        presumed=call.presumed if call else None,
         ends_at=facts.ends_at if isinstance(facts, Meeting) else None,
         attachments=sum(1 for each in files if not each.inline) if files else None,
         participants=[Person(handle=each.handle, role=each.role, name=each.name) for each in facts.participants or ()],
