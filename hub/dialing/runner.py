@@ -32,7 +32,7 @@ from hub.live import Live, LiveEvent
 from hub.privacy.visibility import HUB
 from hub.store import Store
 from hub.store.schema import dial_entries, dial_lists, interactions
-from hub.vocabulary import Call, CallState, Outcome
+from hub.vocabulary import Call, CallState, Leg, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -209,15 +209,25 @@ class Result:
 def result_of(call: Call, agent: str, phone: str) -> Result:
     """What a call that is over came to, for the entry that was called with *phone* of *agent*."""
     outcome = call.outcome or Outcome.FAILED
-    if outcome is Outcome.VOICEMAIL:
-        return Result(EntryState.MACHINE)
-    if outcome is Outcome.COMPLETED:
-        return Result(EntryState.REACHED)
     hers = [leg for leg in call.legs if leg.agent == agent or leg.phone == phone]
-    if hers and all(leg.answered_at is None and leg.outcome is not Outcome.COMPLETED for leg in hers):
+    theirs = [leg for leg in call.legs if leg not in hers]
+    if Outcome.VOICEMAIL in (outcome, *(leg.outcome for leg in theirs)):
+        return Result(EntryState.MACHINE)
+    # Her own phone answers first: where the other one is known, it alone says whether somebody was reached.
+    if outcome is Outcome.COMPLETED and (not theirs or any(_picked_up(leg) for leg in theirs)):
+        return Result(EntryState.REACHED)
+    if call.presumed:
+        return Result(EntryState.PERHAPS, UNHEARD)
+    if hers and not any(_picked_up(leg) for leg in hers) and outcome is not Outcome.COMPLETED:
         return Result(None, NOT_TAKEN, counts=False, pauses=True)
+    if outcome is Outcome.COMPLETED:
+        return Result(None, next((leg.outcome for leg in reversed(theirs) if leg.outcome), Outcome.NO_ANSWER))
     # A phone system that names nobody lets the end of our call look like one of theirs.
     return Result(None, Outcome.NO_ANSWER if outcome is Outcome.MISSED else outcome)
+
+
+def _picked_up(leg: Leg) -> bool:
+    return leg.answered_at is not None or leg.outcome is Outcome.COMPLETED
 
 
 def _result(conn: Connection, entry: Any, now: datetime) -> Result | None:

@@ -231,6 +231,11 @@ def test_what_a_call_came_to() -> None:
     assert result(Outcome.VOICEMAIL, hers) == (EntryState.MACHINE, False)
     assert result(Outcome.BUSY, hers, theirs) == (None, False)
     assert result(Outcome.NO_ANSWER, theirs) == (None, False)
+    assert result(Outcome.COMPLETED, hers, theirs) == (None, False)  # she picked up, and the other phone was busy
+    assert result(Outcome.COMPLETED, hers, Leg(id="2", answered_at=now)) == (EntryState.REACHED, False)
+    assert result(Outcome.COMPLETED, hers, Leg(id="2", outcome=Outcome.VOICEMAIL)) == (EntryState.MACHINE, False)
+    presumed = Call(state=CallState.ENDED, outcome=Outcome.NO_ANSWER, presumed=True)
+    assert result_of(presumed, "ada", "board/21").state is EntryState.PERHAPS  # nobody heard how it ended
     assert result(Outcome.NO_ANSWER, Leg(id="1", agent="ada"), theirs) == (None, True)
 
 
