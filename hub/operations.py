@@ -10,6 +10,7 @@ from hub.crm import imports
 from hub.dialing import operations as dialing
 from hub.grants import report
 from hub.operation import Operation
+from hub.routing import operations as routing
 from hub.sources import states
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
@@ -23,6 +24,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "quarantine.show": quarantine.show_operation,
         "sources": states.list_operation,
         **dialing.OPERATIONS,
+        **routing.OPERATIONS,
         **staff.OPERATIONS,
     }
 )

@@ -1,4 +1,4 @@
-"""`hub calls`: place a call, work on lists of numbers that are called one after the other."""
+"""`hub calls`: place a call, work on lists of numbers that are called one after the other, try a routing plan out."""
 
 from __future__ import annotations
 
@@ -48,10 +48,51 @@ def add(subparsers: Any) -> None:
     importing.add_argument("--line", default="", metavar="NUMBER", help="our number that the other side sees")
     importing.add_argument("--source", default="", metavar="NAME", help="the phone system that places the calls")
 
+    trying = actions.add_parser(
+        "simulate",
+        help="try a routing plan out",
+        description="Goes through a routing plan as a call would, and says each step with its reason. Nothing rings.",
+    )
+    trying.add_argument("plan", metavar="PLAN", help="the name of its table [plans.NAME]")
+    trying.add_argument("--from", dest="caller", default="", metavar="NUMBER", help="who calls; without it, withheld")
+    trying.add_argument("--to", dest="line", default="", metavar="NUMBER", help="our number that is called")
+    trying.add_argument("--at", default="", metavar="TIME", help="such as 2026-12-24T10:00; without it, now")
+    trying.add_argument("--press", dest="presses", default="", metavar="KEYS", help="one key for each menu, such as 12")
+    trying.add_argument("--nobody-answers", action="store_true", help="whoever is rung does not pick up")
+
 
 def run(args: argparse.Namespace) -> int:
     """Do what is asked."""
-    return int({"dial": _dial, "lists": _lists, "list-import": _import}[args.action](args))
+    actions = {"dial": _dial, "lists": _lists, "list-import": _import, "simulate": _simulate}
+    return int(actions[args.action](args))
+
+
+def _simulate(args: argparse.Namespace) -> int:
+    question = {
+        "plan": args.plan,
+        "caller": args.caller,
+        "line": args.line,
+        "at": args.at,
+        "presses": args.presses,
+        "taken": not args.nobody_answers,
+    }
+    steps: list[dict[str, Any]] = asyncio.run(perform(load(args.config), "calls.simulate", question))
+    for step in steps:
+        print(f"{step['at'][11:19]}  {step['does']}")
+        for passed in step["passed"]:
+            print(f"          because {passed}")
+        if step["digits"]:
+            print(f"          the caller presses {step['digits']}")
+        elif step["heard"] in ("nothing", "answered", "unanswered"):
+            print(f"          {_THEN[step['heard']]}")
+    return 0
+
+
+_THEN = {
+    "nothing": "the caller presses nothing",
+    "answered": "somebody picks up",
+    "unanswered": "nobody picks up",
+}
 
 
 def _dial(args: argparse.Namespace) -> int:

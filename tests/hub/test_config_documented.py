@@ -80,6 +80,7 @@ def test_every_key_of_the_frame_is_documented() -> None:
         "hours": {key for hours in document["hours"].values() for key in hours},
         "lines": {key for line in document["lines"].values() for key in line},
         "templates": {key for template in document["templates"].values() for key in template},
+        "plans": {key for plan in document["plans"].values() for key in plan},
         "agents": {key for agent in document["agents"].values() for key in agent},
         "teams": {key for team in document["teams"].values() for key in team},
         "sources": {key for source in document["sources"].values() for key in source},
