@@ -94,10 +94,17 @@ def merged(before: Leg, after: Leg) -> Leg:
         started_at=_earlier(before.started_at, after.started_at),
         answered_at=_earlier(before.answered_at, after.answered_at),
         ended_at=after.ended_at or before.ended_at,
-        outcome=after.outcome or before.outcome,
+        outcome=_outcome(before, after),
         joined=after.joined or before.joined,
         by=after.by or before.by,
     )
+
+
+def _outcome(before: Leg, after: Leg) -> Outcome | None:
+    """That a machine answered is told beside the call, and its end says no more than that it was answered."""
+    if Outcome.VOICEMAIL in (before.outcome, after.outcome):
+        return Outcome.VOICEMAIL
+    return after.outcome or before.outcome
 
 
 def later(before: CallState | None, after: CallState | None) -> CallState | None:
@@ -108,7 +115,9 @@ def later(before: CallState | None, after: CallState | None) -> CallState | None
 
 
 def took(leg: Leg) -> bool:
-    """Whether somebody answered this phone."""
+    """Whether somebody answered this phone, and no machine in her place."""
+    if leg.outcome is Outcome.VOICEMAIL:
+        return False
     return leg.answered_at is not None or leg.outcome is Outcome.COMPLETED or bool(leg.state and leg.state.taken)
 
 

@@ -11,15 +11,17 @@ import pytest
 import hub
 from connectors.twilio import Connector
 from connectors.twilio.progress import OVERLAP
+from connectors.twilio.settings import TwilioSettings
 from hub.calls.fold import fold_calls
-from tests.connectors.twilio.conftest import ADA, LINE, SETUP, port, settings
+from tests.connectors.twilio.conftest import ADA, CALLER, LINE, SETUP, port, settings
 from tests.contracts.connector import heard, setup
-from tests.fakes.twilio import InboundCall, Twilio
+from tests.fakes.twilio import ACCOUNT, InboundCall, Twilio
 from tests.fakes.twilio_api import TwilioApi
 from webhooks.twilio import Webhook
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 ADAS_PHONE = "+14155550123"
+KEYLESS = {"account_sid": ACCOUNT, "auth_token": "twilio-test-auth-token"}
 
 
 def ago(seconds: int) -> datetime:
@@ -143,6 +145,28 @@ async def test_messages_that_came_in_are_events_and_of_those_that_went_out_the_f
     assert (receipt.key, receipt.state) == (f"twilio:{failed}", "failed")
     assert receipt.reason == "the number is unknown, or not in use any more (30005)"
     assert waiting not in repr(arrivals[0].items)
+
+
+@pytest.mark.parametrize("last", ["machine", "completed"])
+def test_a_machine_that_answers_a_call_of_ours_is_a_voicemail_whatever_is_told_last(last: str) -> None:
+    call = InboundCall("CA" + "1" * 32, caller="+14155550199", line=ADAS_PHONE, began=ago(60))
+    leg, door, twilio = (
+        "CA" + "2" * 32,
+        Webhook(TwilioSettings.model_validate(KEYLESS), SETUP),
+        Twilio(SETUP.webhook_url),
+    )
+    detected = {"CallSid": leg, "ParentCallSid": call.sid, "AnsweredBy": "machine_end_beep"}
+    requests = [
+        {**call.arrives(), "Direction": "outbound-api", "CallStatus": "in-progress"},
+        call.leg(leg, CALLER, "ringing", 2),
+        call.leg(leg, CALLER, "in-progress", 9),
+        call.leg(leg, CALLER, "completed", 20, CallDuration="11"),
+    ]
+    requests.insert(4 if last == "machine" else 2, detected)
+    at = ago(40) if last == "completed" else NOW
+    told = [event for each in requests for event in door.parse(twilio.delivery(each, at))]
+    found = folded([event for event in told if isinstance(event, hub.Event)])
+    assert (found.direction, found.outcome) == ("outbound", "voicemail")
 
 
 async def test_old_things_ring_nobody(api: TwilioApi) -> None:
