@@ -18,7 +18,7 @@ from hub.live import Live
 from hub.mailroom import Mailroom
 from hub.metrics import Metrics
 from hub.ours import Line, Ours
-from hub.pops import Pops
+from hub.pops import House, Pops
 from hub.privacy.mail_rules import MailRules
 from hub.privacy.never_log import NeverLog
 from hub.store import Store
@@ -35,6 +35,7 @@ OURS = Ours(
     AGENTS,
     {"pbx": Line(frozenset([LINE]), ("ada", "ben")), "mail": Line(frozenset(["mailto:support@example.org"]))},
 )
+EMPTY_HOUSE = House()
 NEVER = NeverLog(["mailto:doctor@clinic.example", "tel:+4930999999", "lawyers.example"])
 
 
@@ -79,14 +80,16 @@ class Core:
 
 
 @asynccontextmanager
-async def open_core(store: Store, ours: Ours = OURS, never: NeverLog = NEVER) -> AsyncIterator[Core]:
+async def open_core(
+    store: Store, ours: Ours = OURS, never: NeverLog = NEVER, house: House = EMPTY_HOUSE
+) -> AsyncIterator[Core]:
     """A core on *store*."""
     live = Live()
     unrecorded = Unrecorded(live, ours, store.ids)
     async with live, Mailroom(Guide(MailRules(never)), workers=1) as mailroom:
-        books = Books(ours, store.ids, store.blobs, ("crm",))
+        books = Books(ours, store.ids, store.blobs, ("crm",), house=house)
         ingest = Ingest(store, live, mailroom, books, never, unrecorded, Metrics(), lambda source: None)
-        yield Core(store, live, ingest, Pops(store, live, unrecorded), mailroom)
+        yield Core(store, live, ingest, Pops(store, live, unrecorded, house.rota), mailroom)
 
 
 def call(
