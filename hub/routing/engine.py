@@ -237,7 +237,7 @@ class _Walk:
         if node.position and told != position:
             self._say([replace(each, text=each.text.replace("{position}", str(position))) for each in node.position])
             told = position
-        self._note(name, f"waits:{position}")
+        self._note(name, f"waits:{ahead}")
         memory = f"{since},{told}" if len(fresh) < len(free) or not free else ",".join((str(since), str(told), *rung))
         return self._step(name, memory, Wait(queue=label, seconds=max(1, min(WAIT_SECONDS, left)), music=node.music))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from hub.config_values import quoted
 from hub.routing import plan as nodes
 from hub.routing.plan import Node, People, Plan, Rule, Strategy, Target, When, exits, idle_exits
 from hub.vocabulary import Prompt
@@ -274,10 +275,9 @@ class _Reader:
                 if isinstance(node, nodes.RingNode | nodes.QueueNode) and node.record:
                     self.wrong("record_says", f'is missing, and "{name}" records. Say here what the caller is told.')
         for name, node in plan.nodes.items():
-            for why, then in exits(node):
+            for key, then in _keys(node):
                 if then not in plan.nodes:
-                    key = f".{why}" if isinstance(node, nodes.Open) or why == "otherwise" else ""
-                    self.wrong(f"nodes.{name}{key}", f'leads to "{then}", and there is no such node.')
+                    self.wrong(f"nodes.{name}.{key}", f'leads to "{then}", and there is no such node.')
         if self._problems:
             return
         reached, ahead = set(), [plan.start]
@@ -295,6 +295,22 @@ class _Reader:
                     f"nodes.{name}",
                     "leads back to itself though the caller does nothing. Put a menu or a queue between.",
                 )
+
+
+def _keys(node: Node) -> Iterator[tuple[str, str]]:
+    """The keys of a node's table that lead on, and where to."""
+    match node:
+        case nodes.Menu():
+            for key, then in node.choices.items():
+                yield f"choices.{quoted(key)}", then
+            yield "otherwise", node.otherwise
+        case nodes.Route():
+            for place, rule in enumerate(node.rules):
+                yield f"rules[{place}].then", rule.then
+            yield "otherwise", node.otherwise
+        case _:
+            for why, then in exits(node):
+                yield why if isinstance(node, nodes.Open) else "then", then
 
 
 def _after(plan: Plan, name: str) -> set[str]:

@@ -50,7 +50,8 @@ def people(**states: str) -> dict[str, Person]:
 
 def known(at: datetime = MONDAY, **more: Any) -> Known:
     """What is known, with all agents free."""
-    return Known(**{"at": at, "people": people(), "teams": TEAMS, "hours": {"office": OFFICE}} | more)
+    usual: dict[str, Any] = {"at": at, "people": people(), "teams": TEAMS, "hours": {"office": OFFICE}}
+    return Known(**usual | more)
 
 
 def began(place: str = "", heard: Heard = Heard.BEGAN, digits: str = "") -> Asked:
@@ -91,7 +92,8 @@ def plans(draw: st.DrawFn) -> Plan:
             when = draw(st.sampled_from(["known", "owner", "vip", "open-case", "language:zh", "number:+49"]))
             node = {"rules": [{"when": when, "then": draw(on)}], "otherwise": forward}
         elif kind == "ring":
-            who = draw(st.sampled_from([{"owner": True}, {"team": "service"}, {"skill": "tax"}, {"agents": ["ben"]}]))
+            whom: list[dict[str, Any]] = [{"owner": True}, {"team": "service"}, {"skill": "tax"}, {"agents": ["ben"]}]
+            who = draw(st.sampled_from(whom))
             node = {**who, "then": forward, "strategy": strategy}
         else:
             node = {"team": "service", "then": forward, "strategy": strategy, "most_seconds": 60}
