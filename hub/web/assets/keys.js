@@ -4,14 +4,14 @@ import { typing } from "./dom.js";
 let waiting = 0;
 
 const items = () =>
-  [...document.querySelectorAll("[data-list] :is(a.conversation, a.person, .entry > summary, .folded > summary), .stranger a")].filter(
+  [...document.querySelectorAll("[data-list] :is(a.conversation, a.person, .entry > summary, .folded > summary, .row), .task, .stranger a")].filter(
     (element) => element.offsetParent !== null && !element.closest(".folded:not([open]) > .entry"),
   );
 
 function walk(step) {
   const list = items();
   if (!list.length) return;
-  const here = list.indexOf(document.activeElement.closest?.("a, summary"));
+  const here = list.indexOf(document.activeElement.closest?.("a, summary, .row, .task"));
   const selected = list.findIndex((element) => element.matches(".selected"));
   const from = here >= 0 ? here : selected;
   const next = list[Math.min(list.length - 1, Math.max(0, from < 0 ? (step > 0 ? 0 : list.length - 1) : from + step))];

@@ -1,5 +1,6 @@
 // What happens while a page stands open: a notice, never a shift.
 import htmx from "htmx.org";
+import { refresh as refreshCalls } from "./calls.js";
 import { part, say, words } from "./dom.js";
 import { on } from "./live.js";
 
@@ -42,12 +43,7 @@ const pages = {
     const form = document.getElementById("filters");
     notice(await compare(`${form.getAttribute("hx-get")}?${query(form)}`, past, ".entry", "data-entry"));
   },
-  async calls() {
-    const all = document.getElementById("calls");
-    if (busy()) return;
-    all.innerHTML = await (await part(`/calls${location.search}`)).text();
-    htmx.process(all);
-  },
+  calls: refreshCalls,
   async now() {
     if (busy()) return;
     const page = new DOMParser().parseFromString(await (await fetch("/")).text(), "text/html").querySelector(".now");

@@ -4,11 +4,11 @@ import { make, toast, words } from "./dom.js";
 const SECONDS = 10;
 let offer = null;
 
-// Says *text* with a way back. *takeBack* does it; *late* is called once the time is over, however it ended.
-export function offerUndo(text, takeBack, { seconds = SECONDS, countdown = "", late } = {}) {
+// Says *text* with a way back. *takeBack* does it, *word* says what that is; *late* is called once the time is over, however it ended.
+export function offerUndo(text, takeBack, { seconds = SECONDS, countdown = "", late, word = words.undo } = {}) {
   close();
   const said = make("span", { class: "cut" }, text);
-  const button = make("button", { type: "button", class: "undo" }, words.undo, make("kbd", {}, "z"));
+  const button = make("button", { type: "button", class: "undo" }, word, make("kbd", {}, "z"));
   const box = make("div", { class: "toast with-undo" }, said, button);
   const mine = { box, takeBack, late, timer: 0, ticks: 0 };
   const end = Date.now() + seconds * 1000;

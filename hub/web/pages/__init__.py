@@ -7,7 +7,11 @@ from aiohttp import web
 from hub.sources.habits import Habits
 from hub.web.keys import ERROR_PAGE, SERVICE
 from hub.web.pages import (
+    availability,
     calls,
+    calls_lists,
+    calls_missed,
+    calls_recordings,
     canned,
     connect,
     contacts,
@@ -55,6 +59,16 @@ def add_routes(app: web.Application) -> None:
     router.add_post(r"/pops/{id:\d{1,19}}/who", pops.who)
     router.add_post(r"/pops/{id:\d{1,19}}/dismiss", pops.dismiss)
     router.add_get("/calls", calls.calls)
+    router.add_get("/calls/live", calls.live)
+    router.add_get("/calls/log", calls.log)
+    router.add_get("/calls/missed", calls_missed.ledger)
+    router.add_get("/calls/recordings", calls_recordings.heard)
+    router.add_get("/calls/lists", calls_lists.all_lists)
+    router.add_get("/calls/lists/new", calls_lists.new)
+    router.add_get(r"/calls/lists/{id:\d{1,19}}", calls_lists.one)
+    router.add_get("/availability", availability.availability)
+    router.add_get("/availability/me", availability.mine)
+    router.add_get("/availability/colleagues", availability.of_colleagues)
     router.add_get("/sources", sources.all_sources)
     router.add_get("/sources/{name}/day", sources.last_day_of)
     router.add_post("/sources/{name}/retry", sources.retry)

@@ -22,9 +22,10 @@ from hub.store.schema import micros, moment
 from hub.timeline import Item, Place, Wanted, timeline
 from hub.vocabulary import Agent, Kind
 from hub.web.i18n import Reader
-from hub.web.pages import entries, frame
+from hub.web.pages import entries, frame, moments
 from hub.web.pages.entries import Day
 from hub.web.pages.parties import names_of, parties
+from hub.web.pages.tasks import promises
 
 PAGE = 40
 TOGGLES = {
@@ -83,6 +84,8 @@ async def contact(request: web.Request) -> web.Response:
     card = await _card(request)
     speaks = frame.reader(request)
     stream = await _stream(request, speaks, card.contact.id)
+    who, names = frame.actor(request), {id: agent.name for id, agent in frame.agents(request).items()}
+    contact_id = card.contact.id
     return await frame.page(
         request,
         "contacts/one.html",
@@ -94,6 +97,11 @@ async def contact(request: web.Request) -> web.Response:
         removed="",
         display=display,
         agents=frame.agents(request),
+        promised=await frame.read(
+            request, lambda conn: promises(conn, who, speaks, names, contact_id=contact_id, limit=20)
+        ),
+        times=moments.choices(speaks),
+        writes=frame.may_write(request),
         **_asked(request),
     )
 

@@ -23,7 +23,7 @@ from hub.vocabulary import Agent
 from hub.web import i18n
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE, VISITOR
-from hub.web.pages import rail
+from hub.web.pages import phone_state, rail
 
 if TYPE_CHECKING:
     from hub.web.access import Visitor
@@ -187,7 +187,6 @@ async def page(request: web.Request, template: str, here: str, status: int = 200
     service = request.app[SERVICE]
     speaks = context.pop("reader", None) or reader(request)
     counts = await service.store.read(lambda conn: rail.counts(conn, who.actor))
-    ringing = await service.pops.ringing(who.actor.agent) if who.actor.agent else []
     return fragment(
         request,
         template,
@@ -195,7 +194,8 @@ async def page(request: web.Request, template: str, here: str, status: int = 200
         reader=speaks,
         here=here,
         rail=rail.items(speaks, here, counts, admin=who.actor.authority is Authority.ADMIN),
-        state={"pops": ringing, "agent": who.actor.agent},
+        state=await phone_state.state(service, speaks, who.actor.agent),
+        me=await phone_state.standing(service, speaks, who.actor.agent),
         **context,
     )
 

@@ -13,8 +13,10 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from hub import audit
+from hub.calls import wrapping
 from hub.crm.records import Unknown
 from hub.formats import mail
+from hub.formats.handles import display
 from hub.formats.mail import Unreadable
 from hub.privacy.visibility import readable
 from hub.store.blobs import Blobs
@@ -23,7 +25,8 @@ from hub.timeline import Item, one
 from hub.vocabulary import Agent, Attachment, Call, Direction, Level, Meeting, Mention, Message, Outcome
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
-from hub.web.pages import entries, frame, mail_view, words
+from hub.web.pages import call_words, entries, frame, mail_view, words
+from hub.web.pages.calls_recordings import Sound, sounds, transcript
 from hub.web.pages.contacts import text
 from hub.web.pages.entries import Entry
 from hub.web.pages.parties import Parties, names_of, parties
@@ -44,9 +47,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A phone of a call: whose, and how it went there."""
+    """A phone of a call: whose, since when, how it came in, and how it went there."""
 
     name: str
+    at: datetime | None
+    joined: str
     outcome: str
     tone: str
 
@@ -65,6 +70,9 @@ class Unfolded:
     files: tuple[Attachment, ...]
     phones: tuple[Phone, ...]
     notes: tuple[Note, ...]
+    sounds: tuple[Sound, ...] = ()
+    transcript: str = ""
+    came_of_it: tuple[str, ...] = ()
 
 
 async def unfolded(request: web.Request) -> web.Response:
@@ -111,6 +119,9 @@ def unfold(
         files=tuple(each for each in facts.attachments or () if not each.inline) if isinstance(facts, Message) else (),
         phones=_phones(speaks, facts, names) if isinstance(facts, Call) else (),
         notes=noted(conn, item, {agent.id: agent.name for agent in agents.values()}),
+        sounds=sounds(conn, speaks, item),
+        transcript=transcript(item),
+        came_of_it=_came_of_it(conn, item, names) if isinstance(facts, Call) else (),
     )
 
 
@@ -122,17 +133,28 @@ def noted(conn: Connection, item: Item, colleagues: dict[str, str]) -> tuple[Not
     return tuple(Note(colleagues.get(row.author, row.author), row.text, row.written_at) for row in rows)
 
 
+def _came_of_it(conn: Connection, item: Item, names: Mapping[str, str]) -> tuple[str, ...]:
+    """What those who took the call say of it."""
+    if not readable(item.level, Level.ALL):
+        return ()
+    said = [each for each in wrapping.of_calls(conn, [item.id]) if each.disposition]
+    return tuple(f"{each.disposition} ({names.get(each.agent, each.agent)})" for each in said)
+
+
 def _phones(speaks: Reader, call: Call, names: dict[str, str]) -> tuple[Phone, ...]:
     shown = []
+    called = {leg.id: names.get(leg.agent or "") or names.get(leg.phone or "") or "" for leg in call.legs}
     for leg in call.legs:
-        name = names.get(leg.agent or "") or names.get(leg.phone or "") or leg.phone or leg.agent or ""
+        name = called[leg.id] or (display(leg.phone) if leg.phone else "") or leg.agent or ""
         took = leg.answered_at is not None or leg.outcome is Outcome.COMPLETED
         seconds = int((leg.ended_at - leg.answered_at).total_seconds()) if leg.ended_at and leg.answered_at else 0
         ended = Outcome.COMPLETED if took else (leg.outcome or Outcome.NO_ANSWER)
         state = leg.state or ""
         # Seen as a call that we make: a phone that rang while another was picked up did not miss anything.
         said = words.outcome(speaks, Direction.OUTBOUND, "" if state == "ended" else state, ended, seconds)
-        shown.append(Phone(name.removeprefix("tel:"), said[0], "" if took else "muted"))
+        how = call_words.joined(speaks, leg.joined, called.get(leg.by or "", ""))
+        at = leg.answered_at or leg.started_at
+        shown.append(Phone(name, at, how, said[0], "" if took else "muted"))
     return tuple(shown)
 
 

@@ -1,4 +1,4 @@
-"""Now: what rings, what waits, who is not known yet, and which sources need somebody."""
+"""Now: what rings, what waits, what was promised, who is not known yet, and which sources need somebody."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hub.web.keys import SERVICE
 from hub.web.pages import frame, words
 from hub.web.pages.inbox import Row, rows
 from hub.web.pages.sources import RED, Source, listed
+from hub.web.pages.tasks import Promise, promises
 
 SHOWN = 8
 
@@ -36,14 +37,17 @@ async def now(request: web.Request) -> web.Response:
     """The first page of the day."""
     who, agents, speaks = frame.actor(request), frame.agents(request), frame.reader(request)
 
-    def work(conn: Connection) -> tuple[list[Conversation], list[Conversation], list[Source]]:
+    names = {id: agent.name for id, agent in agents.items()}
+
+    def work(conn: Connection) -> tuple[list[Conversation], list[Conversation], list[Source], list[Promise]]:
         waits = list(page(conn, who, Wanted(states=(State.OPEN,), waiting=True, limit=SHOWN + 1), agents).rows)
         unknown = page(conn, who, Wanted(unknown=True, limit=SHOWN * 3), agents).rows
         since = speaks.now - timedelta(days=30)
         fresh = [each for each in unknown if each.at > since]
-        return waits, fresh, listed(conn, request.app[SERVICE].config, speaks)
+        mine = promises(conn, who, speaks, names, limit=SHOWN)
+        return waits, fresh, listed(conn, request.app[SERVICE].config, speaks), mine
 
-    waits, unknown, found = await frame.read(request, work)
+    waits, unknown, found, mine = await frame.read(request, work)
     red = [source for source in found if source.state in RED]
     return await frame.page(
         request,
@@ -54,6 +58,7 @@ async def now(request: web.Request) -> web.Response:
         more=len(waits) > SHOWN,
         strangers=strangers(speaks, unknown, rows(speaks, unknown, agents, request))[:SHOWN],
         red=red,
+        promised=mine,
         none=not found,
     )
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from aiohttp import web
 from sqlalchemy import Connection
 
-from hub.crm import records
+from hub.calls import card as caller_card
+from hub.calls.card import CallerCard
 from hub.crm.records import Card, Conflict, Draft, Strength, Unknown
+from hub.dialing.dials import of_agent
 from hub.formats.handles import display
-from hub.match import match
-from hub.store.schema import pops
-from hub.timeline import Wanted, one
-from hub.vocabulary import Call, Match
+from hub.timeline import Item
+from hub.vocabulary import Agent, Call, Match
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
-from hub.web.pages import contacts, frame, words
+from hub.web.pages import call_words, contacts, frame, words
 from hub.web.pages.contacts import Stream, text
 from hub.web.pages.parties import names_of
 
@@ -28,7 +28,9 @@ LATEST = 5
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Everything the card shows. *chosen* is the contact where it is sure, *why* says why we think so."""
+    """Everything the card shows. *why* says of each candidate why we think so, *owner* whose customer calls ("" where
+    nobody's), *passed_by* which colleague passes the call on; *records* whether the line may be recorded, *state* what
+    the call does, *dial* the wish that placed it where we called."""
 
     id: str
     interaction_id: str
@@ -37,11 +39,22 @@ class Caller:
     place: str
     match: Match
     why: tuple[str, ...]
-    chosen: Card | None
+    card: CallerCard
     stream: Stream | None
     line: str
+    queue: str
+    owner: str
+    passed_by: str
     also: tuple[str, ...]
     answered_at: datetime | None
+    records: str
+    state: str
+    dial: str
+
+    @property
+    def chosen(self) -> Card | None:
+        """The contact, with what is open with her."""
+        return self.card.chosen
 
 
 async def card(request: web.Request) -> web.Response:
@@ -53,34 +66,15 @@ async def _card(
     request: web.Request, contact: str = "", wrong: str = "", status: int = 200, **given: Any
 ) -> web.Response:
     who, agents, speaks = frame.actor(request), frame.agents(request), frame.reader(request)
-    pop = await _pop(request)
+    service, pop = request.app[SERVICE], await _pop(request)
     began = datetime.fromisoformat(pop["since"])
 
     def work(conn: Connection) -> Caller:
-        found = match(conn, [pop["handle"]]).get(pop["handle"], Match(pop["handle"]))
-        allowed = {str(each.contact_id) for each in found.candidates}
-        wanted = contact if contact in allowed else (str(found.sure.contact_id) if found.sure else "")
-        chosen = records.card(conn, who, int(wanted)) if wanted else None
-        stream = (
-            contacts.stream(
-                conn,
-                speaks,
-                who,
-                agents,
-                chosen.contact.id,
-                Wanted(before=began),
-                None,
-                LATEST,
-            )
-            if chosen
-            else None
-        )
-        call = one(conn, who, int(pop["interaction"]))
-        rung = conn.execute(
-            sa.select(pops.c.agent).where(
-                pops.c.interaction_id == int(pop["interaction"]), pops.c.agent != who.agent, pops.c.state == "ringing"
-            )
-        ).scalars()
+        interaction_id, chosen_id = int(pop["interaction"]), frame.number(contact) or None
+        card = caller_card.card(conn, who, interaction_id, pop["handle"], contact_id=chosen_id, before=began)
+        found = card.match
+        latest = contacts.lines(conn, speaks, agents, card.latest, LATEST) if card.latest or card.chosen else None
+        call = card.call
         return Caller(
             id=pop["id"],
             interaction_id=pop["interaction"],
@@ -90,15 +84,23 @@ async def _card(
             match=found,
             why=tuple(
                 words.because(speaks, pop["handle"], each.name, each.reasons)
-                if found.sure or str(each.contact_id) == wanted
+                if found.sure or (card.chosen and each.contact_id == card.chosen.contact.id)
                 else words.learned(speaks, each.reasons)
                 for each in found.candidates
             ),
-            chosen=chosen,
-            stream=stream,
+            card=card,
+            stream=latest,
             line=_line(request, pop["line"]),
-            also=tuple(agents[each].name if each in agents else each for each in rung),
-            answered_at=call.facts.answered_at if call and isinstance(call.facts, Call) else None,
+            queue=pop["queue"],
+            owner=_owner(card, pop, agents, who.agent),
+            passed_by=(pop["from_agent"] or {}).get("name", ""),
+            also=tuple(agents[each].name if each in agents else each for each in card.also),
+            answered_at=_talks_since(pop, call),
+            records=service.config.telephony.line(pop["line"]).record.value,
+            state=call.facts.state.value if call and isinstance(call.facts, Call) and call.facts.state else "",
+            dial=next(
+                (str(each.id) for each in of_agent(conn, who.agent, 5) if each.interaction == interaction_id), ""
+            ),
         )
 
     caller = await frame.read(request, work)
@@ -133,16 +135,34 @@ class Chip:
     tone: str
 
 
+def _owner(card: CallerCard, pop: dict[str, Any], agents: Mapping[str, Agent], reader: str) -> str:
+    """Whose customer it is, where that is a colleague: she may want it passed on."""
+    owner = (pop["for"] or {}).get("id") or (card.chosen.contact.owner if card.chosen else "")
+    return agents[owner].name if owner in agents and owner != reader else ""
+
+
+def _talks_since(pop: dict[str, Any], call: Item | None) -> datetime | None:
+    if pop["talking"]:
+        return datetime.fromisoformat(pop["talking"])
+    return call.facts.answered_at if call and isinstance(call.facts, Call) else None
+
+
 def _chips(speaks: Reader, caller: Caller) -> list[Chip]:
-    """At most four: the open deal, the open case, and the last time we had to do with each other."""
-    if caller.chosen is None:
-        return []
-    t = speaks.gettext
+    """At most four: what is late, calls that nobody returned, the open deal, the open case, and the last time we had
+    to do with each other."""
+    t, card = speaks.gettext, caller.card
     chips = []
-    for deal in [each for each in caller.chosen.deals if each.open][:1]:
+    for task in card.promised[:1]:
+        said, tone = call_words.promised(speaks, task.due_at)
+        chips.append(Chip("check", " · ".join(part for part in (task.title, said) if part), tone))
+    if card.missed:
+        late = any(each.overdue(speaks.now) for each in card.missed)
+        said = speaks.ngettext("called once in vain", "called %d times in vain", len(card.missed))
+        chips.append(Chip("call-missed", said % len(card.missed) if "%d" in said else said, "late" if late else ""))
+    for deal in [each for each in card.chosen.deals if each.open][:1] if card.chosen else ():
         amount = speaks.money(deal.amount, deal.currency) if deal.amount is not None else ""
         chips.append(Chip("deal", " · ".join(part for part in (amount, deal.stage, deal.title) if part), ""))
-    for case in [each for each in caller.chosen.cases if each.open][:1]:
+    for case in [each for each in card.chosen.cases if each.open][:1] if card.chosen else ():
         urgent = case.urgency.lower() in ("high", "urgent")
         said = t("%(title)s, open for %(time)s") % {"title": case.title, "time": words.age(speaks, case.opened_at)}
         chips.append(Chip("case", said, "late" if urgent else "waiting"))
@@ -150,7 +170,7 @@ def _chips(speaks: Reader, caller: Caller) -> list[Chip]:
         last = caller.stream.days[0].threads[0].shown[0]
         said = t(", ").join((last.sort, speaks.ago(last.at)))
         chips.append(Chip(last.icon, said, last.tone if last.tone == "late" else ""))
-    elif caller.stream:
+    elif card.chosen:
         chips.append(Chip("clock", t("First contact"), ""))
     return chips[:4]
 

@@ -12,7 +12,7 @@ from hub.accounts import Login
 from hub.privacy.visibility import Scope
 from hub.web import i18n
 from hub.web.keys import ACCESS, SERVICE
-from hub.web.pages import canned, frame, words
+from hub.web.pages import availability, canned, frame, words
 from hub.web.pages.contacts import text
 
 
@@ -45,6 +45,8 @@ async def settings(request: web.Request) -> web.Response:
         zones=sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "posix"))),
         saved=request.query.get("saved", ""),
         browser=browser,
+        colleagues=await availability.everybodys(request, speaks),
+        absences=await availability.absences(request, speaks),
         **await canned.sections(request),
     )
 

@@ -52,6 +52,8 @@ def outcome(reader: Reader, direction: Direction, state: str, ended: str, second
         return t("ringing"), "well"
     if state == "answered":
         return t("talking"), "well"
+    if state in ("queued", "held", "transferred"):
+        return {"queued": t("waits"), "held": t("on hold"), "transferred": t("passed on")}[state], "waiting"
     if ended == Outcome.COMPLETED:
         return t("answered %s") % talking(seconds), ""
     if ended == Outcome.VOICEMAIL:
