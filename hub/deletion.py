@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from hub import audit
 from hub.calls.recordings import rows as sound
 from hub.calls.recordings.policy import Why
+from hub.dialing import dials
 from hub.letters.letters import forget
 from hub.live import LiveEvent
 from hub.privacy.visibility import Actor
@@ -51,6 +52,7 @@ def delete(conn: Connection, store: Store, actor: Actor, interaction_id: int, no
     conn.execute(tombstones.insert().values(key=row.key, actor=actor.record, at=now))
     _release(conn, store, row.key)
     forget(conn, store.blobs, row.key)
+    dials.remove(conn, row.key)
     sound.delete(conn, store.blobs, recordings.c.interaction_id == interaction_id, Why.DELETED)
     conn.execute(
         note_mentions.delete().where(

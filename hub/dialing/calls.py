@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub import audit
+from hub.calls.blocking import blocked
 from hub.config import Config
 from hub.contracts import Dialer, Misconfigured, Rejected, Unavailable, Unsupported
 from hub.courier import fault, line
@@ -155,7 +156,7 @@ class Dialing:
                 callee=callee,
                 typed=typed,
                 agreed=known.agreed(conn, callee),
-                blocked=known.blocked(conn, callee),
+                blocked=callee in blocked(conn, [callee]),
                 never_recorded=self._never.covers([callee]),
                 calls=known.calls_since(conn, callee, now - _DAY),
                 phone=phone,

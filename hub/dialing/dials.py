@@ -51,6 +51,12 @@ def forget(conn: Connection, before: datetime) -> list[DialView]:
     return _read(conn, dials.c.id.in_(ids), len(ids)) if ids else []
 
 
+def remove(conn: Connection, key: str) -> None:
+    """Forget what was placed as the call of *key*, by whichever phone system's name for it: the call is deleted."""
+    others = sa.select(call_keys.c.key).where(call_keys.c.into_key == key)
+    conn.execute(dials.delete().where(sa.or_(dials.c.key == key, dials.c.key.in_(others)), dials.c.key != ""))
+
+
 def unrecorded(conn: Connection, since: datetime) -> list[DialView]:
     """What was placed since then and stands on no timeline."""
     placed = sa.and_(dials.c.state == State.PLACED, dials.c.at > since, dials.c.key != "")

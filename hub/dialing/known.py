@@ -10,14 +10,12 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from hub.calls.consents import Purpose
 from hub.config import Config
 from hub.dialing.gate import Rules
 from hub.dialing.states import State
-from hub.store.schema import blocked_numbers, call_keys, consents, dials, identities, interactions, pops
+from hub.store.schema import call_keys, consents, dials, identities, interactions, pops
 from hub.vocabulary import CallState
-
-CALL = "call"
-"""The purpose of a consent to be called."""
 
 _CALLING = timedelta(minutes=5)
 """A call that we place rings no longer than this: if nothing more was heard of it, nobody talks."""
@@ -40,14 +38,8 @@ def rules_of(config: Config) -> Rules:
 
 def agreed(conn: Connection, callee: str) -> bool | None:
     """What the callee said of being called; None where nobody asked."""
-    given = sa.select(consents.c.given).where(consents.c.handle == callee, consents.c.purpose == CALL)
+    given = sa.select(consents.c.given).where(consents.c.handle == callee, consents.c.purpose == Purpose.CALL)
     return conn.execute(given).scalar_one_or_none()
-
-
-def blocked(conn: Connection, callee: str) -> bool:
-    """Whether the number's own calls ring nowhere."""
-    found = sa.select(blocked_numbers.c.handle).where(blocked_numbers.c.handle == callee)
-    return conn.execute(found).scalar_one_or_none() is not None
 
 
 def calls_since(conn: Connection, callee: str, since: datetime) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from hub.privacy.visibility import Scope
+from hub.privacy.visibility import Authority, Scope
 from tests.hub.dialing.board import CALLEE, SECONDS, TOML, Firm, open_firm
 
 
@@ -137,6 +137,14 @@ async def test_a_contact_is_called_at_the_number_that_is_hers(firm: Firm) -> Non
     assert dial["callee"] == CALLEE
     listed = await firm.ask("GET", "/dials")
     assert [each["id"] for each in listed["items"]] == [dial["id"]]
+
+
+async def test_a_deleted_call_leaves_no_number_behind(firm: Firm) -> None:
+    dial = await firm.ask("POST", "/dials", 201, callee=CALLEE)
+    boss = await firm.office.person("boss", Authority.ADMIN)
+    async with boss.delete(f"/api/v1/interactions/{dial['interaction']}") as answer:
+        assert answer.status == 204
+    assert await firm.rows("SELECT callee FROM dials") == []
 
 
 async def test_what_was_wanted_when_the_hub_was_killed_is_perhaps_placed_and_what_was_not_recorded_is(
