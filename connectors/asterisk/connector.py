@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import hub
+from connectors.asterisk.answering import Answering
 from connectors.asterisk.manager import Manager, Told, connected
 from connectors.asterisk.numbers import Numbers, is_pseudo
 from connectors.asterisk.progress import Progress
@@ -74,7 +75,9 @@ class Connector(hub.Connector):
         """Yields the calls that are alive, those of which the records tell, and then whatever happens. Records from
         before the first connection, or that are older than an hour, are not live."""
         async with self._connected() as manager:
-            listening = _Listening(self._settings, self._numbers, self._spool, Progress.read(cursor), manager)
+            listening = _Listening(
+                self._settings, self._setup, self._numbers, self._spool, Progress.read(cursor), manager
+            )
             self._listening = True
             try:
                 async with contextlib.aclosing(listening.run(first=cursor is None)) as arrivals:
@@ -116,7 +119,13 @@ class _Listening:
     """One connection."""
 
     def __init__(
-        self, settings: AsteriskSettings, numbers: Numbers, spool: Spool, progress: Progress, manager: Manager
+        self,
+        settings: AsteriskSettings,
+        setup: hub.Setup,
+        numbers: Numbers,
+        spool: Spool,
+        progress: Progress,
+        manager: Manager,
     ) -> None:
         self._numbers = numbers
         self._spool = spool
@@ -125,8 +134,10 @@ class _Listening:
         self._records = _records(settings, manager.skew) if settings.cdr_file else None
         self._oldest = datetime.now(UTC) - timedelta(days=settings.since_days)
         self._switchboard = Switchboard(numbers, spool.sound)
-        self._queue: asyncio.Queue[Told | _Look | Exception] = asyncio.Queue()
+        self._queue: asyncio.Queue[Told | hub.Event | _Look | Exception] = asyncio.Queue()
         self._heard_any = False
+        answers = bool(setup.plan and settings.ari_url)
+        self._answering = Answering(settings, setup, numbers, self._queue.put_nowait) if answers else None
 
     async def run(self, *, first: bool) -> AsyncGenerator[hub.Arrival, None]:
         """Everything that is told, until the connection ends."""
@@ -142,7 +153,7 @@ class _Listening:
         lost = sorted(set(before.values()) - set(self._switchboard.alive.values()) - recovered)
         if lost:
             yield self._arrival(self._switchboard.gone(lost, now))
-        tasks = [asyncio.create_task(each) for each in self._watching()]
+        tasks = [asyncio.create_task(self._kept(each)) for each in self._watching()]
         try:
             while True:
                 async with contextlib.aclosing(self._next()) as arrivals:
@@ -155,7 +166,18 @@ class _Listening:
 
     def _watching(self) -> list[Coroutine[Any, Any, None]]:
         watching = [self._pump(), self._look_for_silence()]
-        return [*watching, self._look_again()] if self._records is not None else watching
+        if self._records is not None:
+            watching.append(self._look_again())
+        if self._answering is not None:
+            watching.append(self._answering.run())
+        return watching
+
+    async def _kept(self, watching: Coroutine[Any, Any, None]) -> None:
+        """Whatever ends one of the watching tasks ends the connection."""
+        try:
+            await watching
+        except Exception as error:
+            self._queue.put_nowait(error)
 
     async def _pump(self) -> None:
         while (told := await self._manager.events.get()) is not None:
@@ -175,14 +197,9 @@ class _Listening:
             try:
                 channels = await self._manager.listed("CoreShowChannels")
             except TimeoutError:
-                self._queue.put_nowait(hub.Unavailable("Asterisk does not answer any more."))
-                return
-            except hub.Verdict as verdict:
-                self._queue.put_nowait(verdict)
-                return
+                raise hub.Unavailable("Asterisk does not answer any more.") from None
             if not self._heard_any and any(_has_lasted(channel) for channel in channels):
-                self._queue.put_nowait(hub.Misconfigured(DENIED))
-                return
+                raise hub.Misconfigured(DENIED)
 
     async def _next(self) -> AsyncGenerator[hub.Arrival, None]:
         """What comes next, with whatever has come meanwhile."""
@@ -194,6 +211,8 @@ class _Listening:
             if isinstance(word, Told):
                 self._heard_any |= bool(word.packet["Channel"] or word.packet["DestChannel"])
                 events += self._switchboard.hear(word.packet, word.at)
+            elif isinstance(word, hub.Event):
+                events.append(word)
         if events:
             yield self._arrival(events)
         if failed := next((word for word in words if isinstance(word, Exception)), None):

@@ -25,6 +25,7 @@ def asterisk() -> Iterator[Asterisk]:
     """A server for all tests of a module."""
     with running() as server:
         with_linkedids(server)
+        (server.folder / "spool" / "recording").mkdir()  # as the package of Asterisk makes it
         yield server
 
 
