@@ -73,6 +73,21 @@ async def test_answered_clears_the_others_and_keeps_the_card_of_her_who_answered
     assert await core.pops.ringing("ada") == []
 
 
+async def test_pops_do_not_ring_on_in_any_tab_after_one_answered(core: Core) -> None:
+    tabs = [core.live.subscribe("ben") for _ in range(3)]
+    screens = [tab.__enter__() for tab in tabs]
+    await core.ingest.record("pbx", [call("1", RINGING, legs=legs(ada=RINGING, ben=RINGING))])
+    (pop,) = await core.pops.ringing("ben")
+    await core.ingest.record("pbx", [call("1", ANSWERED, legs=legs(ada=ANSWERED, ben=RINGING))])
+    for screen in screens:
+        told = []
+        while ("pop-withdrawn", {"id": pop["id"], "reason": "answered"}) not in told:
+            told += await events(screen)
+    for tab in tabs:
+        tab.__exit__(None, None, None)
+    assert await core.pops.ringing("ben") == []
+
+
 async def test_one_phone_that_stops_clears_only_its_agent(core: Core) -> None:
     await core.ingest.record("pbx", [call("1", RINGING, legs=legs(ada=RINGING, ben=RINGING))])
     await core.ingest.record("pbx", [call("1", RINGING, legs=legs(ada=ENDED, ben=RINGING), step="ada stops")])
@@ -163,7 +178,7 @@ def test_whatever_is_told_what_left_a_screen_does_not_return(story: list[tuple[C
             rung = phones.get(agent, Rung(ENDED))
             assert pop.current == (rung.state.taken and state is not ENDED)
             if pop.state == "ringing":  # only where a phone rings, or a call waits for one of the group
-                assert rung.state is RINGING and state is not ENDED
+                assert (rung.state, state is ENDED) == (RINGING, False)
         if state is ENDED:
             assert all(pop.state == "over" for pop in pops.values())
 
