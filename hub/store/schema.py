@@ -802,6 +802,8 @@ dials = Table(
     Column("at", Instant, nullable=False),
     Index(None, "key"),
     Index(None, "agent", "at"),
+    Index(None, "callee", "at"),
+    Index(None, "state", "at"),
 )
 
 # Lists that are called one after the other. state: paused | running | done. agent: who calls.
@@ -820,7 +822,7 @@ dial_lists = Table(
     Column("created_at", Instant, nullable=False),
 )
 
-# state: waiting | calling | reached | machine | refused | failed | skipped. due_at: not before.
+# state: waiting | calling | reached | machine | perhaps | refused | failed | skipped. due_at: not before.
 dial_entries = Table(
     "dial_entries",
     metadata,

@@ -96,7 +96,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dials")),
     )
     op.create_index(op.f("ix_dials_agent_at"), "dials", ["agent", "at"], unique=False)
+    op.create_index(op.f("ix_dials_callee_at"), "dials", ["callee", "at"], unique=False)
     op.create_index(op.f("ix_dials_key"), "dials", ["key"], unique=False)
+    op.create_index(op.f("ix_dials_state_at"), "dials", ["state", "at"], unique=False)
     op.create_table(
         "missed_calls",
         sa.Column("interaction_id", sa.BigInteger(), autoincrement=False, nullable=False),
