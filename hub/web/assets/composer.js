@@ -11,7 +11,7 @@ import { list, scroller, toEnd } from "./shelf.js";
 import { after, complete, suggesting } from "./suggest.js";
 import { offerUndo } from "./undo.js";
 
-class Composer {
+export class Composer {
   constructor(form, talk) {
     this.form = form;
     this.talk = talk;
@@ -30,8 +30,7 @@ class Composer {
     this.mode = "";
     const change = () => this.changed();
     if (this.field) {
-      this.people = Object.fromEntries(["to", "cc", "bcc"].map((name) => [name, new Recipients(form.querySelector(`[data-recipients=${name}]`), { change, undeliverable: this.facts.undeliverable ?? {} })]));
-      this.files = new Files(form.querySelector(".uploads"), change);
+      this.assemble(change);
       this.draft = new Draft(this.id, (how) => this.tell(how));
       this.listen();
       const begun = this.draft.unsaved ?? this.facts.draft;
@@ -57,6 +56,11 @@ class Composer {
 
   // --- what is written ---
 
+  assemble(change) {
+    this.people = Object.fromEntries(["to", "cc", "bcc"].map((name) => [name, new Recipients(this.form.querySelector(`[data-recipients=${name}]`), { change, undeliverable: this.facts.undeliverable ?? {} })]));
+    this.files = new Files(this.form.querySelector(".uploads"), change);
+  }
+
   listen() {
     offerCanned(this.field, () => this.id, (id) => (this.canned = id));
     this.field.addEventListener("input", () => {
@@ -69,6 +73,10 @@ class Composer {
       this.sign();
       this.changed();
     });
+    this.listenForFiles();
+  }
+
+  listenForFiles() {
     this.form.querySelector("input[type=file]").addEventListener("change", (event) => {
       this.files.add(event.target.files);
       event.target.value = "";
@@ -303,14 +311,20 @@ class Composer {
     await this.send({ send_at: at.at, unless_answered: unless ? unless.checked : true, said: at.said });
   }
 
+  // What is wrong with it as it stands, and the field to mend it in.
+  missing(content) {
+    if (!content.to.length && !content.cc.length && !content.bcc.length) return [words.noRecipient, this.people.to.input];
+    const wrong = Object.values(this.people).find((each) => each.wrong.length);
+    if (wrong) return [say("noAddress", { text: wrong.wrong[0].address }), wrong.input];
+    return content.text.trim() || content.uploads.length ? null : [words.emptyLetter, this.field];
+  }
+
   async send(how, force = false) {
     for (const each of Object.values(this.people)) each.settle();
     const { said, ...facts } = how;
     const content = this.content();
-    if (!content.to.length && !content.cc.length && !content.bcc.length) return this.fault(words.noRecipient, this.people.to.input);
-    const wrong = Object.values(this.people).find((each) => each.wrong.length);
-    if (wrong) return this.fault(say("noAddress", { text: wrong.wrong[0].address }), wrong.input);
-    if (!content.text.trim() && !content.uploads.length) return this.fault(words.emptyLetter, this.field);
+    const missing = this.missing(content);
+    if (missing) return this.fault(...missing);
     if (this.files.busy) return toast(words.stillUploading, 4);
     if (!this.banner.hidden && !force && this.held) {
       this.pending = how;
@@ -400,9 +414,10 @@ function grow(field) {
 
 export const composer = {
   now: null,
+  kinds: { mail: Composer },
   arrive(talk) {
     const form = talk.querySelector("[data-composer]");
-    composer.now = form ? new Composer(form, talk) : null;
+    composer.now = form ? new composer.kinds[form.dataset.kind ?? "mail"](form, talk) : null;
     if (state.begin && composer.now) {
       composer.now.open(state.begin);
       state.begin = null;

@@ -3,6 +3,7 @@ import htmx from "htmx.org";
 import { acts, targets } from "./actions.js";
 import { api } from "./api.js";
 import { composer } from "./composer.js";
+import "./texting.js";
 import { part, toast, typing, words } from "./dom.js";
 import { on } from "./live.js";
 import { list, scroller, shelf, toEnd } from "./shelf.js";

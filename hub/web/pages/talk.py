@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from hub.crm import records
 from hub.crm.records import Card
+from hub.formats.handles import display
 from hub.inbox.conversation import Conversation, Note, read
 from hub.inbox.listing import Row, State
 from hub.letters import letters
@@ -21,14 +22,18 @@ from hub.letters.letters import LetterView
 from hub.letters.states import Reached
 from hub.letters.states import State as LetterState
 from hub.timeline import Item
-from hub.vocabulary import Channel, Direction
+from hub.vocabulary import Channel, Direction, Message
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
 from hub.web.pages import entries, frame, moments, words
 from hub.web.pages.entries import Entry
 from hub.web.pages.interactions import Unfolded, unfold
 from hub.web.pages.parties import Party, names_of
+from hub.web.pages.texting import texting
 from hub.web.pages.writing import NOTHING, Writing, writing
+
+TEXT = (Channel.SMS, Channel.CHAT)
+"""Channels whose conversations read as a chat."""
 
 OPENED = 4
 """So many messages stand open at most when one comes: the unread ones, and the last."""
@@ -136,6 +141,8 @@ async def opened(request: web.Request, speaks: Reader, conversation_id: int) -> 
     found = await frame.read(request, work)
     if found is None:
         raise web.HTTPNotFound
+    if frame.may_write(request) and found.channel in TEXT:
+        return replace(found, writing=await texting(service, who, conversation_id))
     if frame.may_write(request) and found.channel is Channel.EMAIL:
         return replace(found, writing=await writing(service, who, speaks, conversation_id))
     return found
@@ -174,15 +181,17 @@ def _stream(
         people = found.parties[item.id]
         letter = by_interaction.get(item.id)
         delivery = _delivery(speaks, letter) if letter else None
-        open_now = item.id in standing
+        bubble = item.channel in TEXT and isinstance(item.facts, Message)
+        open_now = item.id in standing and not bubble
         shown.append(
             Said(
                 key=f"i{item.id}",
-                kind="item",
+                kind="text" if bubble else "item",
                 at=item.occurred_at,
-                version=f"{item.revision}{letter.delivery if letter else ''}",
+                version=f"{item.revision}{letter.delivery if letter else ''}{len(delivery.acts) if delivery else 0}",
                 first_unread=bool(unread) and item is unread[0],
                 splits=item is not found.items[0],
+                text=Markup(escape(_text(item))) if bubble else EMPTY,  # noqa: S704
                 unfolded=unfold(conn, blobs, speaks, item, people, agents) if open_now else None,
                 entry=entries.entry(speaks, item, people, colleagues),
                 letter=letter,
@@ -196,6 +205,10 @@ def _stream(
         if letter.state is not LetterState.CANCELLED and letter.interaction is None
     ]
     return tuple(sorted(shown, key=lambda each: each.at))
+
+
+def _text(item: Item) -> str:
+    return (item.facts.text or "") if isinstance(item.facts, Message) else ""
 
 
 def _unread(found: Conversation) -> list[Item]:
@@ -245,7 +258,7 @@ def _called(agent: str, names: Mapping[str, str]) -> tuple[str, ...]:
 def waiting(speaks: Reader, letter: LetterView, names: Mapping[str, str]) -> Said:
     """A letter that has not left, or perhaps not."""
     delivery = _delivery(speaks, letter)
-    people = [each.name or each.handle.removeprefix("mailto:") for each in letter.recipients]
+    people = [each.name or display(each.handle) for each in letter.recipients]
     return Said(
         key=f"l{letter.id}",
         kind="letter",
@@ -284,7 +297,11 @@ def _reached(speaks: Reader, letter: LetterView) -> Delivery:
     if worst:
         why = t("; ").join(f"{handle.removeprefix('mailto:')}: {each.reason}" for handle, each in worst.items())
         return Delivery(t("Could not be delivered"), "bounce", "late", why)
+    if letter.delivery == Reached.FAILED:
+        why = letter.recipients[0].reason
+        return Delivery(t("Not delivered"), "warn", "late", why, acts=() if letter.content.get("again") else ("retry",))
     said: dict[str, Delivery] = {
+        Reached.READ: Delivery(t("Read"), "check", "well"),
         Reached.COMPLAINED: Delivery(t("Reported as unwanted"), "warn", "late"),
         Reached.DELAYED: Delivery(t("Delayed on the way"), "clock", "waiting"),
         Reached.DELIVERED: Delivery(t("Delivered"), "check", "well"),

@@ -9,14 +9,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from hub.config_texts import TemplateConfig
 from hub.letters import compose, drafts, signatures
 from hub.letters.answering import latest_inbound
 from hub.letters.compose import Person
 from hub.letters.identities import Identity
+from hub.letters.optout import UNSUBSCRIBED
 from hub.letters.post import writer
 from hub.privacy.visibility import Actor
 from hub.service import Service
 from hub.store.schema import undeliverable
+from hub.vocabulary import Channel
 from hub.web.i18n import Reader
 
 QUOTED = 4_000
@@ -24,14 +27,29 @@ QUOTED = 4_000
 
 
 @dataclass(frozen=True, slots=True)
+class Texting:
+    """What the composer of an SMS or a WhatsApp message shows: the two numbers, how long a text may be, whether free
+    text is taken or only *templates*, and whether the other side *refused* all."""
+
+    channel: Channel
+    ours: str
+    theirs: str
+    longest: int
+    free_text: bool
+    templates: tuple[TemplateConfig, ...]
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Writing:
     """What the composer begins with. *facts* go to its script; *quoted* is what stands below the letter; *identities*
-    are empty where nobody can write here."""
+    are empty where nobody can write here. *text* is set where it writes texts, and no mail."""
 
     identities: tuple[Identity, ...] = ()
     quoted: str = ""
     all_differ: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
+    text: Texting | None = None
 
 
 NOTHING = Writing(facts={"identities": []})
@@ -88,6 +106,8 @@ def why(speaks: Reader, reason: str, diagnostic: str) -> str:
     t = speaks.gettext
     if reason in ("feedback", "complaint", "abuse"):
         return t("has reported our mail as unwanted.")
+    if reason == UNSUBSCRIBED:
+        return t("has asked for no more texts.")
     return t("does not take mail: %s") % (diagnostic or reason)
 
 
