@@ -58,3 +58,26 @@ async def test_what_the_first_release_recorded_stands_in_the_shared_inbox(empty_
         assert found == [(id, "open" if waits else "closed", waits) for id, (*_, waits) in BEFORE.items()]
         copies = await store.read(lambda conn: conn.execute(metadata.tables["copies"].select()).all())
         assert [(row.size, row.received_at, row.gone) for row in copies] == [(0, None, False)] * len(BEFORE)
+
+
+async def test_missed_calls_of_the_release_before_are_in_the_ledger(empty_url: str) -> None:
+    engine = sa.create_engine(empty_url.replace("postgresql://", "postgresql+psycopg://"))
+    upgrade(engine, "0002")
+    missed, at = {"id": 7, "key": "pbx:7"}, micros(NOW - timedelta(hours=5))
+    with engine.begin() as conn:
+        for statement in (
+            "INSERT INTO conversations (id, channel, title, last_at, last_interaction_id, owner, waiting_since)"
+            " VALUES (:id, 'voice', '', :at, :id, 'ada', :at)",
+            "INSERT INTO interactions (id, key, channel, kind, direction, occurred_at, title, preview, state, outcome,"
+            " conversation_id, source, open_level, facts, revision, recorded_at) VALUES (:id, :key, 'voice', 'call',"
+            " 'inbound', :at, '', '', 'ended', 'missed', :id, 'pbx', 3, '{}', 1, :at)",
+            "INSERT INTO participants (interaction_id, position, handle, role, name, ours)"
+            " VALUES (:id, 0, 'tel:+4917012345678', 'caller', '', false)",
+        ):
+            conn.execute(sa.text(statement), {**missed, "at": at})
+    engine.dispose()
+    async with Store.open(empty_url) as store:
+        rows = await store.read(lambda conn: conn.execute(metadata.tables["missed_calls"].select()).all())
+        found = [(row.interaction_id, row.handle, row.owner, row.state, row.missed_at) for row in rows]
+        assert found == [(7, "tel:+4917012345678", "ada", "open", NOW - timedelta(hours=5))]
+        assert rows[0].alerted_at is not None

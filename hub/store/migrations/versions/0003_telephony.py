@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -214,13 +216,29 @@ def upgrade() -> None:
     op.create_index(
         "ix_interactions_alive", "interactions", ["occurred_at"], sqlite_where=alive, postgresql_where=alive
     )
-    op.drop_index(op.f("ix_activities_timeline"), table_name="activities")
-    op.create_index(
-        "ix_activities_timeline",
-        "activities",
-        ["contact_id", sa.literal_column("occurred_at DESC"), sa.literal_column("interaction_id DESC")],
-        unique=False,
-    )
     for name in ("queue", "preferred", "passed_by"):
         op.add_column("pops", sa.Column(name, sa.Text(), server_default="", nullable=False))
     op.add_column("pops", sa.Column("answered_at", sa.BigInteger()))
+    _settle()
+
+
+def _settle() -> None:
+    """Missed calls that wait for an answer from before are in the ledger, due four hours after they came. Nobody is
+    alerted of those that are late already."""
+    now = time.time_ns() // 1000
+    caller = (
+        "SELECT p.handle FROM participants p WHERE p.interaction_id = i.id AND p.role = 'caller' AND NOT p.ours"
+        " ORDER BY p.position LIMIT 1"
+    )
+    op.get_bind().execute(
+        sa.text(
+            "INSERT INTO missed_calls (interaction_id, handle, contact_id, owner, state, missed_at, due_at, alerted_at)"  # noqa: S608
+            f" SELECT i.id, COALESCE(({caller}), ''),"
+            " (SELECT MIN(a.contact_id) FROM activities a WHERE a.interaction_id = i.id),"
+            " c.owner, 'open', i.occurred_at, i.occurred_at + 14400000000, :now"
+            " FROM conversations c JOIN interactions i ON i.conversation_id = c.id"
+            " WHERE c.channel = 'voice' AND c.waiting_since IS NOT NULL AND i.kind = 'call'"
+            " AND i.direction = 'inbound' AND i.outcome IN ('missed', 'voicemail')"
+        ),
+        {"now": now},
+    )
