@@ -187,8 +187,9 @@ class Client:
     async def _read(
         self, answer: aiohttp.ClientResponse, accept: Collection[int], media: tuple[str, ...], most: int
     ) -> Answer:
-        good = 200 <= answer.status < 300 or answer.status in accept
-        if good and media and not answer.content_type.startswith(media):
+        success = 200 <= answer.status < 300
+        good = success or answer.status in accept
+        if success and media and not answer.content_type.startswith(media):
             raise Unsupported(f"{self._host} sends {_line(answer.content_type)} where it should send {media[0]}…")
         if good and (answer.content_length or 0) > most:
             raise Unsupported(f"{self._host} sends {answer.content_length:,} bytes, of which {most:,} are allowed")

@@ -3,14 +3,10 @@ before the id of a user who shows none."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from hub import Setup, Unsupported
 from hub.formats.handles import phone
-
-# WhatsApp names a user who hides her number by an id such as US.13491208655302741918.
-_USER_ID = re.compile(r"whatsapp:[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +25,7 @@ class Us:
 
     def handle(self, address: str | None) -> str:
         """The handle of what Twilio calls an address; empty for a withheld one and for none."""
-        if not address:
-            return ""
-        found = phone(address, self.region)
-        if found is None and _USER_ID.fullmatch(address) and not address.removeprefix("whatsapp:").isdigit():
-            return address
-        return found or ""
+        return (phone(address, self.region) if address else None) or ""
 
 
 def rings(handle: str) -> bool:

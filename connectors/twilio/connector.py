@@ -41,7 +41,7 @@ class Connector(hub.Connector):
         self._settings = settings
         self._source = setup.name
         self._us = Us.of(setup)
-        self._news = asyncio.Event()
+        self._woken = asyncio.Event()
 
     @property
     def ready(self) -> bool:
@@ -59,7 +59,7 @@ class Connector(hub.Connector):
         rest = Rest(self._settings, self._source)
         try:
             while True:
-                self._news.clear()
+                self._woken.clear()
                 news = await self._look(rest, progress)
                 for arrival in self._arrivals(progress, news, rest, first=first):
                     yield arrival
@@ -72,7 +72,7 @@ class Connector(hub.Connector):
                     yield hub.Arrival((), progress.cursor)
                 first = False
                 try:
-                    await asyncio.wait_for(self._news.wait(), self._settings.poll_seconds)
+                    await asyncio.wait_for(self._woken.wait(), self._settings.poll_seconds)
                 except TimeoutError:
                     continue
         finally:
@@ -86,13 +86,13 @@ class Connector(hub.Connector):
             beyond = await self._look(rest, self._progress(cursor))
         finally:
             await rest.close()
-        oldest = min((each.known.at for _, each in beyond), default=None)
+        oldest = min((each.changed_at for _, each in beyond), default=None)
         age = max(0.0, (datetime.now(UTC) - oldest).total_seconds()) if oldest else 0.0
         return hub.Freshness(len(beyond), age)
 
     async def wake(self) -> None:
         """A callback said less than the list does."""
-        self._news.set()
+        self._woken.set()
 
     def _progress(self, cursor: str | None) -> Progress:
         if cursor is not None:
@@ -104,6 +104,13 @@ class Connector(hub.Connector):
 
     async def _look(self, rest: Rest, progress: Progress) -> list[tuple[str, Found]]:
         """What the lists hold that *progress* does not know, or not as it is now, oldest first."""
+        try:
+            return await self._news_of(rest, progress)
+        except hub.Unsupported as verdict:
+            check = f"sources.{self._source}.account_sid and api_url"
+            raise hub.Misconfigured(f"{verdict}; check {check}") from None
+
+    async def _news_of(self, rest: Rest, progress: Progress) -> list[tuple[str, Found]]:
         news: list[tuple[str, Found]] = []
         calls = {sid: each.mark != NOT_OURS for sid, each in progress.places["calls"].known.items()}
         for kind, place in progress.places.items():

@@ -38,6 +38,11 @@ class Found:
     record: Mapping[str, Any]
     after: str = ""
 
+    @property
+    def changed_at(self) -> datetime:
+        """Since when it stands as it does."""
+        return time(self.record.get("end_time") or self.record.get("date_updated")) or self.known.at
+
 
 def found(kind: str, record: Mapping[str, Any]) -> Found | None:
     """What a *record* of a list is; None where it has not happened yet."""

@@ -58,7 +58,7 @@ class Rest:
         """The sound at *url*, which must be Twilio's own; 404 is an answer too."""
         self._needs_key()
         return await self._client.ask(
-            "GET", url, accept=(404,), media=("audio/", "application/json"), most=most, redirects=True, seconds=120
+            "GET", url, accept=(404,), media=("audio/",), most=most, redirects=True, seconds=120
         )
 
     async def pages(self, kind: str, query: Sequence[tuple[str, str]]) -> AsyncGenerator[list[dict[str, Any]], None]:

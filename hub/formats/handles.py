@@ -31,6 +31,9 @@ _WITHHELD = frozenset(
 # What keypads make of ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE: Twilio sends them as a caller's number.
 _WITHHELD_NUMBERS = frozenset(("+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"))
 
+# WhatsApp names a user who hides her number by a country and an id, such as US.13491208655302741918.
+_WHATSAPP_USER = re.compile(r"[A-Z]{2}(?:\.[A-Za-z0-9]{1,128}){1,2}")
+
 _PREFIX = re.compile(r"(tel|phone|callto|whatsapp|sips?|client):[ /]*", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?! )", re.IGNORECASE)
 _NUMERIC_USER = re.compile(r"\+?[0-9().\-]+")
@@ -55,7 +58,8 @@ def phone(text: str, region: str) -> str | None:
 
     *region* is the ISO 3166 country in which a number without country code is read ("DE"); empty reads only
     international numbers. An extension is left out: the handle is the line that rings, and several people behind one
-    line are several candidates. `whatsapp:+49…` is the same phone, `sip:+49…@host` and `sip:030…@host` are too where
+    line are several candidates. `whatsapp:+49…` is the same phone, a WhatsApp user who hides hers stays
+    `whatsapp:US.1349…`; `sip:+49…@host` and `sip:030…@host` are too where
     the user part is a valid number; any other SIP address stays `sip:user@host` (without port and parameters) and
     Twilio's `client:name` stays as it is. A withheld number, an internal extension and anything else that nobody
     could call back is None.
@@ -71,6 +75,8 @@ def phone(text: str, region: str) -> str | None:
         if scheme in ("sip", "sips"):
             return _sip(text, region)
         text = unquote(text)
+        if scheme == "whatsapp" and _WHATSAPP_USER.fullmatch(text):
+            return f"whatsapp:{text}"
     elif "@" in text or _SCHEME.match(text):
         return None
     if text.lower() in _WITHHELD or text in _WITHHELD_NUMBERS:

@@ -164,6 +164,8 @@ async def test_another_media_type_is_refused(provider: Provider, client: Client)
     provider.answer = always(200, "<html>", {"Content-Type": "text/html"})
     with pytest.raises(Unsupported, match="text/html"):
         await client.ask("GET", "/RE1", media=("audio/",))
+    provider.answer = always(404, "<html>", {"Content-Type": "text/html"})
+    assert (await client.ask("GET", "/RE1", media=("audio/",), accept=(404,))).status == 404
     provider.answer = always(200, "RIFF", {"Content-Type": "audio/x-wav"})
     assert (await client.ask("GET", "/RE1", media=("audio/",))).media_type == "audio/x-wav"
 

@@ -194,6 +194,20 @@ async def test_a_busy_account_says_so(api: TwilioApi) -> None:
     assert await connector(api).freshness(None) == hub.Freshness(0, 0.0)
 
 
+async def test_an_account_that_is_not_there_is_misconfigured(api: TwilioApi) -> None:
+    api.refuses["Calls.json"] = (404, 20404, "The requested resource was not found")
+    with pytest.raises(hub.Misconfigured, match=r"\(20404\); check sources\.front-desk\.account_sid"):
+        await first_look(connector(api), None, 0)
+
+
+async def test_how_far_behind_it_is_counts_from_when_things_changed(api: TwilioApi) -> None:
+    api.call(start_time=ago(7200), end_time=ago(30), duration="7170")
+    lag = await connector(api).freshness(None)
+    assert lag.messages == 1
+    assert lag.seconds is not None
+    assert 30 <= lag.seconds < 600
+
+
 async def test_without_a_key_nobody_listens_and_with_half_a_key_nothing_starts(api: TwilioApi) -> None:
     bare = settings(port(api)).model_copy(update={"api_key_sid": "", "api_key_secret": None})
     assert not Connector(bare, setup("front-desk", agents=(ADA,))).ready

@@ -35,6 +35,7 @@ def test_every_spelling_in_the_corpus_becomes_its_e164() -> None:
         ("+49 30 123456;ext=12", "tel:+4930123456"),
         ("+49 30 123456 ext. 12", "tel:+4930123456"),
         ("whatsapp:+4930123456", "tel:+4930123456"),
+        ("whatsapp:US.13491208655302741918", "whatsapp:US.13491208655302741918"),
         ("tel:%2B4930123456", "tel:+4930123456"),
         ("sip:+4930123456@pbx.example;user=phone", "tel:+4930123456"),
         ("sip:4930123456@pbx.example:5060", "tel:+4930123456"),
