@@ -6,7 +6,7 @@ import importlib
 import sys
 import time
 
-NAMES = ("parse", "ingest", "sync", "arrive", "store", "timeline", "inbox", "pop", "lanes", "idle", "folding")
+NAMES = ("parse", "ingest", "sync", "arrive", "store", "timeline", "inbox", "pop", "center", "lanes", "idle", "folding")
 
 
 def main(chosen: list[str]) -> int:

@@ -60,8 +60,12 @@ class Screen(asyncio.Protocol):
         data = self._rest + data
         frames, _, self._rest = data.rpartition(b"\n\n")
         for frame in frames.split(b"\n\n"):
-            if b"event: pop\n" in frame and (found := _CALLER.search(frame)):
-                self._clock.pop(found[1])
+            self.event(frame)
+
+    def event(self, frame: bytes) -> None:
+        """One server-sent event."""
+        if b"event: pop\n" in frame and (found := _CALLER.search(frame)):
+            self._clock.pop(found[1])
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Gone."""
@@ -123,6 +127,8 @@ class Target:
     ring: Callable[[int], tuple[bytes, bytes]]
     """(caller's digits, request) of call number n."""
     end: Callable[[int], bytes]
+    more: Callable[[int], Sequence[tuple[float, bytes]]] = lambda number: ()
+    """What else is told of call number n: so many seconds after it rings (or before), and the request."""
 
 
 async def measure(target: Target, rate: int, calls: int, rings_for: float, lines: int = 32) -> Clock:
@@ -139,12 +145,16 @@ async def measure(target: Target, rate: int, calls: int, rings_for: float, lines
         await loop.create_connection(lambda: Line(exchange), "127.0.0.1", target.port)
     rings = [target.ring(number) for number in range(calls)]
     ends = [target.end(number) for number in range(calls)]
-    begin = loop.time() + 0.5
+    more = [target.more(number) for number in range(calls)]
+    offsets = [offset for steps in more for offset, _ in steps]
+    begin = loop.time() + 0.5 - min(offsets, default=0.0)
     for number, (caller, request) in enumerate(rings):
         at = begin + number / rate
         loop.call_at(at, exchange.post, request, caller)
         loop.call_at(at + rings_for, exchange.post, ends[number], None)
-    await asyncio.sleep(0.5 + calls / rate + rings_for)
+        for offset, step in more[number]:
+            loop.call_at(at + offset, exchange.post, step, None)
+    await asyncio.sleep(begin - loop.time() + calls / rate + max([rings_for, *offsets]))
     if clock.sent:
         with suppress(TimeoutError):
             async with asyncio.timeout(10):

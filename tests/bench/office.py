@@ -38,25 +38,38 @@ class Office:
     config: Path
     tokens: tuple[str, ...]
 
-    def target(self, first: int) -> Target:
-        """The hub as a target; call n comes from contact *first* + n."""
-        twilio = Twilio(f"http://127.0.0.1:{self.port}/webhooks/front-desk", SECRET)
-        screens = [
+    @property
+    def screens(self) -> list[bytes]:
+        """The request that opens each agent's stream."""
+        return [
             f"GET /live HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
             for token in self.tokens
         ]
 
-        def request(number: int, status: str, sequence: int) -> bytes:
-            _, headers, body = twilio.request(leg(first + number, status, sequence))
-            lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-            head = f"POST /webhooks/front-desk HTTP/1.1\r\nHost: hub\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
-            return head.encode() + body
+    def request(self, fields: dict[str, str]) -> bytes:
+        """The signed callback that tells *fields*."""
+        _, headers, body = Twilio(f"http://127.0.0.1:{self.port}/webhooks/front-desk", SECRET).request(fields)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"POST /webhooks/front-desk HTTP/1.1\r\nHost: hub\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
+        return head.encode() + body
 
+    def target(self, first: int) -> Target:
+        """The hub as a target; call n comes from contact *first* + n, rings, and nobody takes it."""
         return Target(
             self.port,
-            screens,
-            lambda number: (digits(first + number).encode(), request(number, "ringing", 1)),
-            lambda number: request(number, "no-answer", 2),
+            self.screens,
+            lambda number: (digits(first + number).encode(), self.request(leg(first + number, "ringing", 1))),
+            lambda number: self.request(leg(first + number, "no-answer", 2)),
+        )
+
+    def talking(self, first: int, talks: float) -> Target:
+        """The same, but each call is taken and tells six events; it is over *talks* seconds after it rang."""
+        return Target(
+            self.port,
+            self.screens,
+            lambda number: (digits(first + number).encode(), self.request(leg(first + number, "ringing", 1))),
+            lambda number: self.request(leg(first + number, "completed", 3)),
+            lambda number: [(after, self.request(step)) for after, step in story(first + number, talks)],
         )
 
 
@@ -85,6 +98,24 @@ def leg(contact: int, status: str, sequence: int) -> dict[str, str]:
         "CallbackSource": "call-progress-events",
         "SequenceNumber": str(sequence),
     }
+
+
+def whole(contact: int, status: str, sequence: int) -> dict[str, str]:
+    """The status callback of the call itself, of which `leg` is a phone."""
+    parent = {"CallSid": f"CA{contact:031d}p", "To": LINE, "Called": LINE, "Direction": "inbound"}
+    told = {**leg(contact, status, sequence), **parent}
+    del told["ParentCallSid"]
+    return told
+
+
+def story(contact: int, talks: float) -> list[tuple[float, dict[str, str]]]:
+    """What is told of a call beside that its phone rings and that its phone is over: four of six events."""
+    return [
+        (-0.2, whole(contact, "ringing", 0)),
+        (-0.1, leg(contact, "initiated", 0)),
+        (1.0, leg(contact, "in-progress", 2)),
+        (talks + 0.1, whole(contact, "completed", 1)),
+    ]
 
 
 @contextmanager
@@ -118,13 +149,13 @@ def office(folder: Path) -> Iterator[Office]:
 
 
 @contextmanager
-def bare() -> Iterator[Target]:
-    """The baseline, with the same number of streams."""
+def bare(talks: float = 0) -> Iterator[Target]:
+    """The baseline, with the same number of streams; where each call *talks* for so many seconds, its six events."""
     port = free_port()
     screens = [f"GET /live/{phone(agent)} HTTP/1.1\r\nHost: bare\r\n\r\n".encode() for agent in range(AGENTS)]
 
-    def request(number: int, status: str, sequence: int) -> bytes:
-        body = urlencode(leg(number, status, sequence)).encode()
+    def request(fields: dict[str, str]) -> bytes:
+        body = urlencode(fields).encode()
         head = f"POST /webhooks/front-desk HTTP/1.1\r\nHost: bare\r\nContent-Length: {len(body)}\r\n\r\n"
         return head.encode() + body
 
@@ -132,8 +163,9 @@ def bare() -> Iterator[Target]:
         yield Target(
             port,
             screens,
-            lambda number: (digits(number).encode(), request(number, "ringing", 1)),
-            lambda number: request(number, "no-answer", 2),
+            lambda number: (digits(number).encode(), request(leg(number, "ringing", 1))),
+            lambda number: request(leg(number, "completed" if talks else "no-answer", 3)),
+            lambda number: [(after, request(step)) for after, step in story(number, talks)] if talks else (),
         )
 
 
