@@ -1,12 +1,12 @@
 """From what a phone system says to what the hub says.
 
-With an `agent`, `ringing`, `answered` and `missed` are about that phone, so that a group of phones may ring for one
-call; `ended` is about the call and ends it on every phone.
+With an `agent` or a `leg`, what is told is about that phone, so that a group of phones may ring for one call; `queued`,
+`ended` and `voicemail` are about the call, and the latter two end it on every phone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -22,19 +22,45 @@ from hub import (
     Leg,
     Outcome,
     Participant,
+    Recording,
     Role,
     Setup,
+    Transcript,
     Unsupported,
 )
 from hub.formats.digest import stable_id
 from hub.formats.handles import phone
 
 _STATES = {
+    "queued": CallState.QUEUED,
     "ringing": CallState.RINGING,
     "answered": CallState.ANSWERED,
+    "held": CallState.HELD,
+    "resumed": CallState.ANSWERED,
+    "transferred": CallState.TRANSFERRED,
     "ended": CallState.ENDED,
     "missed": CallState.ENDED,
+    "voicemail": CallState.ENDED,
 }
+"""The others say nothing about where the call stands."""
+
+_ORDER = {
+    "queued": -1,
+    "ringing": 0,
+    "answered": 1,
+    "ended": 2,
+    "missed": 3,
+    "held": 4,
+    "resumed": 5,
+    "transferred": 6,
+    "voicemail": 7,
+    "recording": 8,
+    "transcript": 9,
+}
+"""Within one second. An end wins whatever stands here, because a state never goes back."""
+
+_WHOLE = ("queued", "ended", "voicemail")
+"""Events about the call, even where they name a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +92,32 @@ class Desk:
         named = (said or "", f"{self.name}/{said}")
         return next((extension for extension in named if extension in self.by_extension), None)
 
-    def leg(self, said: str, state: CallState, at: datetime, outcome: Outcome | None) -> Leg:
-        """The phone of the agent that *said* names by id, extension or number. One that nobody has is kept as it was
-        said, and rings nowhere."""
-        handle = phone(said, self.region)
-        reached = self.extension(said) or (handle if handle in self.by_handle else said)
-        by_id = said in self.by_id
+    def leg(self, news: CallNews, agent: str | None, at: datetime, outcome: Outcome | None) -> Leg:
+        """The phone that *news* is about: that of *agent*, named by id, extension or number, or one that has only an
+        id. One that nobody has is kept as it was said, and rings nowhere."""
+        state = _STATES[news.event]
+        handle = phone(agent, self.region) if agent else None
+        reached = self.extension(agent) or (handle if handle in self.by_handle else agent)
+        by_id = agent in self.by_id
         return Leg(
-            id=said if by_id else reached,
+            id=news.leg or (agent if by_id else reached) or "",
             phone=None if by_id else reached,
-            agent=said if by_id else None,
+            agent=agent if by_id else None,
             state=state,
-            answered_at=at if state is CallState.ANSWERED else None,
+            answered_at=at if news.event == "answered" else None,
             ended_at=at if state is CallState.ENDED else None,
             outcome=outcome,
+            joined=news.joined,
+            by=self.leg_id(news.by) if news.by else None,
+        )
+
+    def leg_id(self, said: str) -> str:
+        """The id of the leg that *said* names, where legs have no ids of their own but those of their phones."""
+        handle = phone(said, self.region)
+        return (
+            said
+            if said in self.by_id
+            else self.extension(said) or (handle if handle in self.by_handle else None) or said
         )
 
     def participant(self, said: str | None, role: Role) -> Participant:
@@ -107,46 +145,86 @@ def event(body: bytes, desk: Desk, received_at: datetime) -> Event:
     at = news.at or received_at
     return Event(
         key=f"{desk.name}:{news.id}",
-        id=stable_id(news.event, news.agent, news.at, news.duration, news.caller, news.called),
+        id=stable_id(news.event, news.agent, news.at, news.duration, news.caller, news.called, *news.further),
         channel=Channel.VOICE,
         at=at,
         facts=_facts(news, desk, at),
-        order=tuple(_STATES).index(news.event),
+        order=_ORDER[news.event],
     )
 
 
 def _facts(news: CallNews, desk: Desk, at: datetime) -> Call:
-    state = _STATES[news.event]
-    ended = news.event == "ended"
+    state = _STATES.get(news.event)
+    over = state is CallState.ENDED
+    ended = news.event in ("ended", "voicemail")
     duration = round(news.duration) if ended and news.duration is not None else None
-    # Talking time proves that somebody answered, even where the phone system never says so.
-    talked = Outcome.COMPLETED if duration else None
-    missed = Outcome.MISSED if news.event == "missed" else None
+    outcome = _outcome(news, duration)
     agent = news.agent or desk.extension(news.called)
-    legs = (desk.leg(agent, state, at, talked or (missed and Outcome.NO_ANSWER)),) if agent else ()
-    whole = ended or not legs
+    named = bool(agent or news.leg) and state is not None and news.event != "queued"
+    # What a phone did not answer is missed only by the call.
+    of_leg = Outcome.NO_ANSWER if outcome is Outcome.MISSED else outcome
+    legs = (desk.leg(news, agent, at, of_leg),) if named else ()
+    whole = not legs or news.event in _WHOLE
+    own_outcome = outcome if whole or outcome is Outcome.MISSED or news.outcome is None else None
     return Call(
         participants=_participants(news, desk),
         line=_line(news, desk),
-        direction=_direction(news, desk),
+        direction=news.direction or _direction(news, desk),
         state=state if whole else None,
         started_at=at if state is CallState.RINGING else None,
-        answered_at=at if whole and state is CallState.ANSWERED else None,
-        ended_at=at if whole and state is CallState.ENDED else None,
+        answered_at=at if whole and news.event == "answered" else None,
+        ended_at=at if whole and over else None,
         duration=duration,
-        outcome=talked or missed,
+        outcome=own_outcome,
         legs=legs,
+        queue=news.queue or None,
+        recordings=_recordings(news),
+        transcripts=_transcripts(news),
     )
+
+
+def _outcome(news: CallNews, duration: int | None) -> Outcome | None:
+    if news.outcome is not None:
+        return news.outcome
+    if news.event == "voicemail":
+        return Outcome.VOICEMAIL
+    # Talking time proves that somebody answered, even where the phone system never says so.
+    if duration:
+        return Outcome.COMPLETED
+    return Outcome.MISSED if news.event == "missed" else None
+
+
+def _recordings(news: CallNews) -> tuple[Recording, ...]:
+    said = news.recording
+    if said is None:
+        return ()
+    seconds = round(said.seconds) if said.seconds is not None else None
+    voicemail = said.voicemail or news.event == "voicemail"
+    return (Recording(id=said.id, url=said.url or "", voicemail=voicemail, seconds=seconds),)
+
+
+def _transcripts(news: CallNews) -> tuple[Transcript, ...]:
+    said = news.transcript
+    if said is None:
+        return ()
+    of = said.recording or (news.recording.id if news.recording else "")
+    return (Transcript(id=said.id, text=said.text, recording=of, language=said.language or ""),)
 
 
 def _participants(news: CallNews, desk: Desk) -> tuple[Participant, ...] | None:
     said = ((news.caller, "caller", Role.CALLER), (news.called, "called", Role.CALLEE))
-    known = (desk.participant(text, role) for text, field, role in said if field in news.model_fields_set)
-    return tuple(known) or None
+    known = [desk.participant(text, role) for text, field, role in said if field in news.model_fields_set]
+    named = news.name if not desk.extension(news.caller) else None
+    return tuple(replace(each, name=named) if named and each.role is Role.CALLER else each for each in known) or None
 
 
 def _line(news: CallNews, desk: Desk) -> str | None:
-    """The number of ours that is called or calls."""
+    """The number of ours that is called or calls. Raises `Unsupported` where *news* says one that is no number."""
+    if news.line:
+        told = phone(news.line, desk.region)
+        if told is None:
+            raise Unsupported("Not a call as docs/TELEPHONY.md describes it: line: is no phone number.")
+        return told
     called, caller = (phone(said, desk.region) if said else None for said in (news.called, news.caller))
     ours = next((handle for handle in (called, caller) if handle in desk.lines), None)
     outside = caller not in desk.by_handle and desk.extension(news.caller) is None

@@ -129,7 +129,11 @@ def test_talking_time_proves_an_answer() -> None:
 
 
 def test_a_phone_that_gives_up_does_not_end_the_call_for_the_others() -> None:
-    group = [{**RINGS, "agent": "21"}, {**RINGS, "agent": "22"}, {"event": "missed", "agent": "21"}]
+    group: list[dict[str, object]] = [
+        {**RINGS, "agent": "21"},
+        {**RINGS, "agent": "22"},
+        {"event": "missed", "agent": "21"},
+    ]
     assert [leg.phone for leg in ringing(told(*group))] == ["pbx/22"]
     assert told(*group, {"event": "missed", "agent": "22"}).outcome == "missed"
     taken = told(*group, {"event": "answered", "agent": "22"})
@@ -166,3 +170,39 @@ def test_settings_need_a_token_and_do_not_tell_it() -> None:
 def test_a_source_may_not_be_named_like_anothers_keys(name: str) -> None:
     with pytest.raises(Misconfigured, match=name):
         Webhook(CallsSettings(token=SecretStr("token")), setup(name=name))
+
+
+def second(number: int) -> dict[str, object]:
+    return {"at": f"2026-03-02T09:00:{number:02d}Z"}
+
+
+def test_a_call_that_waits_is_held_and_passed_on_has_every_phone_in_it() -> None:
+    call = told(
+        {**RINGS, "event": "queued", "queue": "sales", **second(0)},
+        {**RINGS, "agent": "21", "joined": "queue", **second(1)},
+        {"event": "answered", "agent": "21", **second(5)},
+        {"event": "held", "agent": "21", **second(10)},
+        {"event": "resumed", "agent": "21", **second(15)},
+        {"event": "transferred", "agent": "21", **second(20)},
+        {**RINGS, "agent": "22", "joined": "blind-transfer", "by": "21", **second(21)},
+        {"event": "answered", "agent": "22", **second(25)},
+        {"event": "ended", "recording": {"id": "r1", "url": "/r1.wav"}, **second(45)},
+        {"event": "transcript", "transcript": {"id": "t1", "text": "Guten Tag", "recording": "r1"}, **second(50)},
+    )
+    assert (call.outcome, call.queue, call.state) == ("completed", "sales", "ended")
+    legs = [(leg.phone, leg.joined, leg.by) for leg in call.legs]
+    assert legs == [("pbx/21", "queue", None), ("pbx/22", "blind-transfer", "pbx/21")]
+    assert [(each.id, each.url) for each in call.recordings] == [("r1", "/r1.wav")]
+    assert [(each.text, each.recording) for each in call.transcripts] == [("Guten Tag", "r1")]
+
+
+def test_a_message_left_is_a_voicemail() -> None:
+    call = told({**RINGS, **second(0)}, {"event": "voicemail", "recording": {"id": "r2"}, **second(30)})
+    assert (call.outcome, call.state, call.recordings[0].voicemail) == ("voicemail", "ended", True)
+
+
+def test_what_is_held_again_is_another_event_where_its_time_is_told() -> None:
+    door = webhook("calls")
+    parts = [door.parse(delivery(id="7", event="held", agent="21", **second(each)))[0] for each in (1, 1, 2)]
+    ids = [event.id for event in parts if isinstance(event, hub.Event)]
+    assert ids[0] == ids[1] != ids[2]

@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import hub
+from connectors.calls.payloads import CallNews
 from connectors.calls.settings import CallsSettings
 from connectors.twilio.settings import TwilioSettings
 from hub.calls.fold import fold_calls
@@ -69,11 +70,11 @@ def test_the_settings_in_the_examples_are_settings() -> None:
             settings = {"twilio": TwilioSettings, "calls": CallsSettings}[table["provider"]]
             settings.model_validate({key: value for key, value in table.items() if key not in common})
             seen.append(table["provider"])
-    assert seen == ["twilio", "twilio", "calls"]
+    assert seen == ["twilio", "twilio", "calls", "calls"]
 
 
 def test_every_key_and_outcome_is_explained() -> None:
-    for key in ("id", "event", "from", "to", "agent", "at", "duration"):
+    for key in (field.alias or name for name, field in CallNews.model_fields.items()):
         assert re.search(rf"^\| .*`{key}`.* \|", TEXT, re.MULTILINE), key
     for setting in {*TwilioSettings.model_fields, *CallsSettings.model_fields}:
         assert setting in TEXT
