@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
 
 import hub
 from connectors.asterisk.manager import connected, refused
 from connectors.asterisk.numbers import DIALLED, Numbers
-from connectors.asterisk.rest import rest
 from connectors.asterisk.settings import AsteriskSettings
 from connectors.asterisk.wire import Packet
 
@@ -18,7 +16,7 @@ _IDENT = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 class Dialer(hub.Dialer):
-    """`Originate` over the manager interface, or `POST /channels` where there is only ARI
+    """`Originate` over the manager interface
     (https://docs.asterisk.org/Latest_API/API_Documentation/AMI_Actions/Originate/). The channel's id is ours, so the
     key of the call is known before it begins, and an attempt that is repeated is refused by Asterisk and not placed
     twice. What becomes of the call is told by its events.
@@ -60,19 +58,12 @@ class Dialer(hub.Dialer):
             "HUB_RING_SECONDS": str(wanted.ring_seconds),
             "HUB_MACHINE": str(int(wanted.machine)),
         }
-        if self._settings.host:
-            await self._originate(ident, device, number, variables)
-        else:
-            await self._create(ident, device, number, variables)
+        await self._originate(ident, device, number, variables)
         return hub.Dialled(f"{self._source}:{ident}")
 
     async def hang_up(self, key: str) -> None:
         """End every channel of the call of *key*."""
         ident = self._ident(key)
-        if not self._settings.host:
-            async with rest(self._settings) as client:
-                await client.ask("DELETE", f"/channels/{quote(ident, safe='')}", accept=(404,))
-            return
         async with connected(self._settings) as manager:
             for channel in await manager.listed("CoreShowChannels"):
                 if ident not in (channel["Linkedid"], channel["Uniqueid"]):
@@ -99,22 +90,6 @@ class Dialer(hub.Dialer):
                 raise TimeoutError("Asterisk closed the connection and did not say whether it calls") from error
         if not answer.succeeded:
             raise _not_placed(answer)
-
-    async def _create(self, ident: str, device: str, number: str, variables: dict[str, str]) -> None:
-        if not self._settings.dial_context:
-            raise hub.Misconfigured("Over ARI alone the hub places calls by a dialplan: set dial_context.")
-        body = {
-            "endpoint": device,
-            "extension": number,
-            "context": self._settings.dial_context,
-            "priority": 1,
-            "callerId": variables["HUB_LINE"],
-            "timeout": AGENT_RINGS_SECONDS,
-            "channelId": ident,
-            "variables": variables,
-        }
-        async with rest(self._settings) as client:
-            await client.ask("POST", "/channels", json=body)
 
     def _then(self, number: str, seconds: str) -> dict[str, str]:
         """What the colleague's phone does when it is picked up."""

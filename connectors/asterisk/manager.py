@@ -126,7 +126,7 @@ class Manager:
         self.version = said.removeprefix(BANNER).decode("ascii", "replace").strip()
 
     async def _login(self, settings: AsteriskSettings, events: str) -> None:
-        secret = settings.secret.get_secret_value() if settings.secret else ""
+        secret = settings.secret.get_secret_value()
         who = {"Username": settings.username, "Events": events}
         try:
             challenge = await self.action("Challenge", AuthType="MD5")

@@ -62,8 +62,6 @@ class Recorder(hub.Recorder):
         source, _, ident = key.partition(":")
         if source != self._source or not ident:
             raise hub.Unsupported("This call is not one of this phone system's.")
-        if not self._settings.host:
-            raise hub.Unsupported("Recording is begun over the manager interface: set host, username and secret.")
         async with connected(self._settings) as manager:
             channel = await self._channel(manager, ident)
             running = await manager.action("Getvar", Channel=channel, Variable="MIXMONITOR_FILENAME")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,9 +19,9 @@ Path = Annotated[str, StringConstraints(pattern=r"^[^\x00\r\n]*$")]
 class AsteriskSettings(hub.Settings):
     """Where the phone system is, how it names its phones, and where its files lie as this machine sees them.
 
-    *events* says who tells the calls: "ami" (*host*, *port*, *tls*, *ca_file*, *username*, *secret*) or "ari". The REST
-    interface (*ari_url*, *ari_username*, *ari_password*) is needed for that, for answering calls by a plan in the
-    application *app*, and for messages that callers leave there. *phones* maps what an extension is called here to the
+    The manager interface (*host*, *port*, *tls*, *ca_file*, *username*, *secret*) tells the calls. The REST interface
+    (*ari_url*, *ari_username*, *ari_password*) is needed for answering calls by a plan, in the application *app*, and
+    for messages that callers leave there. *phones* maps what an extension is called here to the
     device of Asterisk ("21" = "PJSIP/ada"); a device that is not in it is named after its caller id or itself. *trunks*
     are the names of endpoints behind which the public network is. *technology* is the kind of the devices that are not
     in *phones*. *dial_context* is the dialplan's context for the calls that the hub places; *trunk_device* is how it
@@ -30,13 +30,12 @@ class AsteriskSettings(hub.Settings):
     when the source is first connected. *spool* is Asterisk's `astspooldir`, for recordings and voicemail.
     """
 
-    events: Literal["ami", "ari"] = "ami"
-    host: str = ""
+    host: Word
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     tls: bool = False
     ca_file: str = ""
-    username: str = ""
-    secret: SecretStr | None = None
+    username: Word
+    secret: SecretStr
     ari_url: str = ""
     ari_username: str = ""
     ari_password: SecretStr | None = None
@@ -60,12 +59,8 @@ class AsteriskSettings(hub.Settings):
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
-        if self.events == "ami" or self.host:
-            missing = [name for name in ("host", "username", "secret") if not getattr(self, name)]
-            if missing:
-                raise ValueError(f"{' and '.join(missing)} of the manager interface (manager.conf) missing")
-        if self.events == "ari" or self.ari_url:
-            missing = [name for name in ("ari_url", "ari_username", "ari_password") if not getattr(self, name)]
+        if self.ari_url:
+            missing = [name for name in ("ari_username", "ari_password") if not getattr(self, name)]
             if missing:
                 raise ValueError(f"{' and '.join(missing)} of the REST interface (ari.conf) missing")
             parts = urlsplit(self.ari_url)
@@ -75,11 +70,6 @@ class AsteriskSettings(hub.Settings):
             ZoneInfo(self.cdr_timezone)
         except (ValueError, ZoneInfoNotFoundError):
             raise ValueError(f'there is no time zone "{self.cdr_timezone}" for cdr_timezone') from None
-        for name, text in (("host", self.host), ("username", self.username), ("secret", _plain(self.secret))):
-            if re.search(r"[\r\n\x00]", text):
-                raise ValueError(f"{name} is more than one line")
+        if re.search(r"[\r\n\x00]", self.secret.get_secret_value()):
+            raise ValueError("secret is more than one line")
         return self
-
-
-def _plain(secret: SecretStr | None) -> str:
-    return secret.get_secret_value() if secret else ""
