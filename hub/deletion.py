@@ -32,6 +32,7 @@ from hub.store.schema import (
     participants,
     pops,
     recordings,
+    tasks,
     tombstones,
     wrap_ups,
 )
@@ -61,6 +62,7 @@ def delete(conn: Connection, store: Store, actor: Actor, interaction_id: int, no
     )
     contacts = conn.scalars(sa.select(activities.c.contact_id).where(activities.c.interaction_id == interaction_id))
     told = [str(contact) for contact in contacts]
+    conn.execute(tasks.update().where(tasks.c.interaction_id == interaction_id).values(interaction_id=None))
     for table in _ABOUT:
         conn.execute(table.delete().where(table.c.interaction_id == interaction_id))
     index = "rowid" if conn.dialect.name == "sqlite" else "interaction_id"

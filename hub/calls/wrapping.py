@@ -18,11 +18,15 @@ from hub import audit
 from hub.live import LiveEvent
 from hub.privacy.visibility import Actor
 from hub.store.schema import micros, moment, notes, wrap_ups
-from hub.store.sets import SetRead, SetWrite, among
+from hub.store.sets import SetWrite
 
 _COLUMNS = ("interaction_id", "agent", "state", "began_at", "ends_at")
-_OPEN = SetWrite(wrap_ups, _COLUMNS, "ON CONFLICT (interaction_id, agent) DO NOTHING")
-_KNOWN = SetRead(sa.select(wrap_ups.c.interaction_id, wrap_ups.c.agent).where(among(wrap_ups.c.interaction_id)))
+_OPEN = SetWrite(
+    wrap_ups,
+    _COLUMNS,
+    "ON CONFLICT (interaction_id, agent) DO UPDATE SET state = excluded.state, ends_at = excluded.ends_at,"
+    " done_at = NULL",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +57,11 @@ class WrapUp:
 
 def begin(conn: Connection, over: Sequence[tuple[int, str]], now: int, seconds: int) -> list[WrapUp]:
     """Open the wrap-up of each (interaction, agent) whose part in the call is *over*, for *seconds*; 0 is never.
-    Answers those that are new. *now* is microseconds since 1970."""
+    Who talks in the same call a second time wraps up a second time. Answers what runs now. *now* is microseconds since
+    1970."""
     if not over or not seconds:
         return []
-    known = set(_KNOWN(conn, sorted({interaction_id for interaction_id, _ in over})))
-    new = sorted(set(over) - known)
+    new = sorted(set(over))
     ends_at = now + seconds * 1_000_000
     _OPEN(conn, [(interaction_id, agent, "open", now, ends_at) for interaction_id, agent in new])
     return [

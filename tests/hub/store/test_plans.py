@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub import match, record, threads
-from hub.calls import blocking, wrapping
+from hub.calls import blocking
 from hub.inbox import apart, states
 from hub.pops import rows, writing
 from hub.store import Store
@@ -15,7 +15,7 @@ from tests.bench.people import add_contacts
 
 READS = [
     (f"{module.__name__}.{name}", value)
-    for module in (match, rows, writing, blocking, wrapping, record, threads, states, apart)
+    for module in (match, rows, writing, blocking, record, threads, states, apart)
     for name, value in vars(module).items()
     if isinstance(value, SetRead)
 ]
