@@ -47,7 +47,7 @@ class _Box:
 
 def draw(plan: Plan, label: Label, choice: Callable[[str], str], title: str) -> str:
     """The picture. *choice* words what leads from a node to the next. Colours are the page's custom properties, with
-    plain ones where the file stands alone. Each node is a link to `#node-<name>`."""
+    plain ones where the file stands alone. Each box is `#<plan>-<node>`, and says by links where it leads."""
     depth = _depths(plan)
     lines = list(dict.fromkeys((name, then) for name, node in plan.nodes.items() for _, then in exits(node)))
     rows = _rows(plan, depth, lines)
@@ -91,7 +91,7 @@ def draw(plan: Plan, label: Label, choice: Callable[[str], str], title: str) -> 
             f'<path d="{path}" fill="none" stroke="var(--line-strong, #8d8a82)" stroke-width="1.5"'
             ' marker-end="url(#plan-end)"/>'
         )
-    parts.extend(_node(name, boxes[name], start=name == plan.start) for name in plan.nodes)
+    parts.extend(_node(plan.name, name, boxes[name], start=name == plan.start) for name in plan.nodes)
     return "".join((*parts, "</svg>"))
 
 
@@ -218,14 +218,14 @@ def _words(node: Node, label: Label, choice: Callable[[str], str]) -> _Box:
     return _Box(0, 0, _HEAD + _TEXT * len(lines) + _EXIT * len(leads) + _FOOT, 0, kind, detail, lines, leads)
 
 
-def _node(name: str, box: _Box, *, start: bool) -> str:
+def _node(plan: str, name: str, box: _Box, *, start: bool) -> str:
     told = [f"{box.kind}: {name}", box.detail, *(f"{why} → {then}" if why else f"→ {then}" for why, then in box.leads)]
     whole = ". ".join(each.strip(". ") for each in told if each)
     frame, weight = ("var(--accent, #0c6470)", 2) if start else ("var(--line-strong, #8d8a82)", 1)
     left, y = box.x + 12, box.y + 19
     shown = escape(_cut(name, max(_LINE - _columns(box.kind) - 3, 6)))
     parts = [
-        f'<a href="#node-{name}" aria-label={quoteattr(whole)}><title>{escape(whole)}</title>'
+        f'<g id="{plan}-{name}" role="group" aria-label={quoteattr(whole)}><title>{escape(whole)}</title>'
         f'<rect x="{box.x:.0f}" y="{box.y:.0f}" width="{WIDTH}" height="{box.height:.0f}" rx="10"'
         f' fill="var(--raised, #ffffff)" stroke="{frame}" stroke-width="{weight}"/>'
         f'<text x="{left:.0f}" y="{y:.0f}" font-size="12" fill="var(--muted, #5b6068)">{escape(box.kind)}'
@@ -242,11 +242,11 @@ def _node(name: str, box: _Box, *, start: bool) -> str:
         words = _cut(why, max(_LINE - min(_columns(then), 12) - 3, 8)) if why else ""
         parts.append(
             f'<text x="{left:.0f}" y="{y:.0f}" font-size="12" fill="var(--muted, #5b6068)">{escape(words)}</text>'
-            f'<text x="{box.x + WIDTH - 12:.0f}" y="{y:.0f}" font-size="12" text-anchor="end"'
-            f' fill="var(--text, #1d2125)">→ {escape(_cut(then, 12))}</text>'
+            f'<a href="#{plan}-{then}"><text x="{box.x + WIDTH - 12:.0f}" y="{y:.0f}" font-size="12" text-anchor="end"'
+            f' fill="var(--accent, #0c6470)">→ {escape(_cut(then, 12))}</text></a>'
         )
         y += _EXIT
-    return "".join((*parts, "</a>"))
+    return "".join((*parts, "</g>"))
 
 
 def _wrapped(text: str) -> tuple[str, ...]:
