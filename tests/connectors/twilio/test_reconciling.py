@@ -208,6 +208,20 @@ async def test_how_far_behind_it_is_counts_from_when_things_changed(api: TwilioA
     assert 30 <= lag.seconds < 600
 
 
+async def test_what_the_list_holds_and_nobody_documents_goes_to_quarantine(api: TwilioApi) -> None:
+    sid = api.call(start_time=ago(60), status="parked")
+    ((item,), *_) = [arrival.items for arrival in await first_look(connector(api), None, 1)]
+    assert isinstance(item, hub.Unreadable)
+    assert "CallStatus" in item.reason
+    assert sid.encode() in item.raw
+
+
+@pytest.mark.parametrize("cursor", ["", "17", "{}", '{"calls": {"since": 1, "known": []}}'])
+async def test_a_cursor_that_cannot_be_read_begins_anew(api: TwilioApi, cursor: str) -> None:
+    sid = api.call(start_time=ago(60))
+    assert [event.key for event in events(await first_look(connector(api), cursor, 1))] == [f"twilio:{sid}"]
+
+
 async def test_without_a_key_nobody_listens_and_with_half_a_key_nothing_starts(api: TwilioApi) -> None:
     bare = settings(port(api)).model_copy(update={"api_key_sid": "", "api_key_secret": None})
     assert not Connector(bare, setup("front-desk", agents=(ADA,))).ready
