@@ -114,7 +114,7 @@ async def firm(tmp_path: Path) -> AsyncIterator[Firm]:
 async def test_an_sms_is_answered_and_its_receipts_are_seen(
     firm: Firm, browser: Browser, complaints: Complaints
 ) -> None:
-    await firm.comes("1", "Is the lamp there?")
+    await firm.comes("a1", "Is the lamp there?")
     async with Desk.open(browser, firm.office, complaints) as desk:
         page = await desk.log_in("ada")
         await page.goto("/inbox")
@@ -170,7 +170,7 @@ async def test_after_a_day_of_silence_whatsapp_is_written_to_with_a_template_on_
         await page.get_by_role("button", name="Send", exact=True).click()
         await expect(page.locator("#toasts").get_by_text("Fill in: 2")).to_be_visible()
         await page.get_by_label("Gap 2").fill("the green lamp")
-        await expect(page.locator(".preview")).to_have_text(
+        await expect(page.locator(".preview .written")).to_have_text(
             "Hello Jonas, we have news about the green lamp. Shall we call you?"
         )
         assert await overflow(page) == ""

@@ -119,7 +119,9 @@ async def opened(request: web.Request, speaks: Reader, conversation_id: int) -> 
         return Opened(
             row=row,
             id=conversation_id,
-            title=row.title or next((item.title for item in reversed(found.items) if item.title), ""),
+            title=_called_after(other)
+            if row.channel in TEXT
+            else row.title or next((item.title for item in reversed(found.items) if item.title), ""),
             channel=row.channel,
             stream=_stream(conn, request, speaks, found, sent, names),
             messages=len(found.items),
@@ -146,6 +148,11 @@ async def opened(request: web.Request, speaks: Reader, conversation_id: int) -> 
     if frame.may_write(request) and found.channel is Channel.EMAIL:
         return replace(found, writing=await writing(service, who, speaks, conversation_id))
     return found
+
+
+def _called_after(other: Party | None) -> str:
+    """A chat has no subject: it is with somebody."""
+    return (other.name or other.said or display(other.handle)) if other else ""
 
 
 async def begun(request: web.Request) -> Writing:
@@ -299,6 +306,7 @@ def _reached(speaks: Reader, letter: LetterView) -> Delivery:
         return Delivery(t("Could not be delivered"), "bounce", "late", why)
     if letter.delivery == Reached.FAILED:
         why = letter.recipients[0].reason
+        why = why[:1].upper() + why[1:]
         return Delivery(t("Not delivered"), "warn", "late", why, acts=() if letter.content.get("again") else ("retry",))
     said: dict[str, Delivery] = {
         Reached.READ: Delivery(t("Read"), "check", "well"),
