@@ -308,7 +308,10 @@ class _Caller:
             "callerId": f'"{_plain(said.get("name", ""))}" <{_plain(said.get("number", ""))}>',
         }
         status = await self._ask("POST", "/channels", json=body, accept=(400, 404, 409, 500))
-        return ident if status < 400 else None
+        if status >= 400:
+            logger.warning("%s: Asterisk cannot ring %s as %s: see phones", numbers.source, phone, endpoint)
+            return None
+        return ident
 
     async def _first(self, rung: set[str], seconds: int) -> str | None:
         """The first of the channels *rung* that is picked up; None where none is. Those that refuse leave *rung*."""
