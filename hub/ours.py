@@ -88,7 +88,8 @@ class Ours:
             agents = self.agents_of(leg, source)
             reach = _reach(leg, call) if self._on(leg) else Reach.GROUP
             unknown = reach is Reach.GROUP and len(agents) > 1 and leg.state.taken  # nobody says who took it
-            state: CallState = CallState.ENDED if unknown else leg.state
+            passed_on = leg.state is CallState.TRANSFERRED  # she is out of it, though nobody took it yet
+            state: CallState = CallState.ENDED if unknown or passed_on else leg.state
             for agent in agents:
                 if agent in callers and state is CallState.RINGING:  # it rings at the other end
                     continue
@@ -107,13 +108,15 @@ class Ours:
     def _calling(self, call: Call) -> dict[str, Rung]:
         """Who of us makes this call, once she talks."""
         reached: dict[str, Rung] = {}
+        talking = call.state is not None and call.state.taken
         for leg in call.legs:
+            on = talking and leg.state in (CallState.ANSWERED, CallState.HELD)
+            if not on and leg.state not in (CallState.TRANSFERRED, CallState.ENDED):
+                continue
             for agent in self._on(leg):
-                taken = leg.state is not None and leg.state.taken and call.state is not None and call.state.taken
-                if taken or leg.state is CallState.ENDED:
-                    rung = Rung(leg.state or CallState.ENDED, answered_at=leg.answered_at)
-                    if agent not in reached or _alive(rung.state) > _alive(reached[agent].state):
-                        reached[agent] = rung
+                rung = Rung(leg.state if on and leg.state else CallState.ENDED, answered_at=leg.answered_at)
+                if agent not in reached or _alive(rung.state) > _alive(reached[agent].state):
+                    reached[agent] = rung
         if not reached and call.state is not None and call.state.taken:
             callers = [
                 agent for each in call.participants or () if each.role.begins for agent in self._called(each.handle)

@@ -171,9 +171,43 @@ async def test_a_call_that_is_passed_on_rings_for_the_next_and_ends_for_the_firs
     assert await desk.rows("SELECT agent, state FROM wrap_ups") == [("ada", "open")]
 
 
+async def test_who_passes_a_call_on_blindly_is_out_of_it_before_the_next_one_takes_it(desk: Core) -> None:
+    await desk.ingest.record("pbx", [call("1", ANSWERED, leg("ada", ANSWERED))])
+    passed = leg("ben", RINGING, joined=Joined.BLIND_TRANSFER, by="ada")
+    step = call("1", CallState.TRANSFERRED, leg("ada", CallState.TRANSFERRED), passed)
+    await desk.ingest.record("pbx", [step])
+    assert await desk.pops.ringing("ada") == []
+    assert [pop["from_agent"] for pop in await desk.pops.ringing("ben")] == [{"id": "ada", "name": "Ada"}]
+    assert await desk.rows("SELECT agent, state FROM wrap_ups") == [("ada", "open")]
+
+
 async def test_a_blocked_number_is_recorded_and_rings_nobody(desk: Core) -> None:
     now = datetime.now(UTC)
     await desk.store.write(lambda conn: blocking.block(conn, HUB, 1, CALLER, "sells warranties", now) and None)
     await desk.ingest.record("pbx", [call("1", RINGING), call("2", RINGING, leg("ada", RINGING))])
     assert await desk.one("SELECT count(*) FROM interactions") == 2
     assert await desk.one("SELECT count(*) FROM pops") == 0
+
+
+async def test_a_call_we_make_is_on_the_screen_of_her_who_talks_and_of_nobody_before(desk: Core) -> None:
+    people = (Participant("tel:+49301234521", Role.CALLER), Participant(CALLER, Role.CALLEE))
+    for state in (RINGING, ANSWERED, ENDED):
+        facts = Call(participants=people, line=LINE, state=state, legs=(leg("ada", state),))
+        event = Event(key="pbx:out", id=state, channel=Channel.VOICE, at=datetime.now(UTC), facts=facts)
+        await desk.ingest.record("pbx", [event])
+        shown = [(pop["handle"], pop["mine"]) for pop in await desk.pops.ringing("ada")]
+        assert shown == ([(CALLER, True)] if state is ANSWERED else [])
+    assert await desk.rows("SELECT agent, state FROM wrap_ups") == [("ada", "open")]
+
+
+async def test_in_a_conference_it_is_everybodys_call_who_talks_and_each_hears_when_it_is_held(desk: Core) -> None:
+    talk = [leg("ada", ANSWERED), leg("ben", ANSWERED, joined=Joined.CONFERENCE)]
+    with desk.live.subscribe("ben") as screen:
+        await desk.ingest.record("pbx", [call("1", ANSWERED, *talk)])
+        for agent in ("ada", "ben"):
+            assert [pop["mine"] for pop in await desk.pops.ringing(agent)] == [True]
+        held = [leg("ada", CallState.HELD), leg("ben", CallState.HELD)]
+        await desk.ingest.record("pbx", [call("1", CallState.HELD, *held)])
+        told = b""
+        while b'"state":"held"' not in told:
+            told += await screen.frames() or b""
