@@ -1,7 +1,7 @@
 // How one can be reached: the switch in the frame, and absences in the settings.
 import htmx from "htmx.org";
 import { api } from "./api.js";
-import { agent, part, toast } from "./dom.js";
+import { agent, instant, part, toast } from "./dom.js";
 import { on } from "./live.js";
 
 document.addEventListener("submit", async (event) => {
@@ -21,7 +21,7 @@ document.addEventListener("submit", async (event) => {
 });
 
 async function absent({ agent: who, from, until, stand_in, note }) {
-  await api("POST", "/absences", { agent: who, from: new Date(from).toISOString(), until: new Date(until).toISOString(), stand_in, note });
+  await api("POST", "/absences", { agent: who, from: instant(from), until: instant(until), stand_in, note });
   location.reload();
 }
 

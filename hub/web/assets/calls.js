@@ -1,7 +1,7 @@
 // The page of the calls: the ledger, the lists, the log of calls on other phones; it follows what happens.
 import htmx from "htmx.org";
 import { api } from "./api.js";
-import { agent, part, toast, typing, words } from "./dom.js";
+import { agent, instant, part, toast, typing, words } from "./dom.js";
 import { on } from "./live.js";
 import { offerUndo } from "./undo.js";
 
@@ -40,6 +40,7 @@ function timers() {
   }
 }
 if (all) {
+  document.querySelector(".tab[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   timers();
   setInterval(timers, 1000);
 }
@@ -80,7 +81,7 @@ document.addEventListener("submit", async (event) => {
 async function log({ handle, direction, at, minutes, outcome, note, contact }) {
   await api("POST", "/calls/log", {
     handle, direction, outcome, note, duration: outcome === "completed" ? Math.round(Number(minutes) * 60) : 0,
-    ...(at ? { at: new Date(at).toISOString() } : {}), ...(contact && handle ? { contact } : {}),
+    ...(at && at !== document.getElementById("log-at").defaultValue ? { at: instant(at) } : {}), ...(contact && handle ? { contact } : {}),
   });
   toast(words.created);
   document.getElementById("dialog").close();

@@ -61,6 +61,17 @@ export function announce(text) {
 export const typing = (element = document.activeElement) =>
   !!element?.closest?.("input:not([type=checkbox]):not([type=radio]):not([type=button]), textarea, select, [contenteditable=true]");
 
+// A moment as a field has it (2026-03-02T09:30, on the reader's own clock, which need not be the computer's), in UTC.
+export function instant(text) {
+  const guess = Date.parse(`${text}Z`);
+  const format = new Intl.DateTimeFormat("en-US", { timeZone: words.zone || undefined, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" });
+  const ahead = (moment) => {
+    const at = Object.fromEntries(format.formatToParts(moment).map(({ type, value }) => [type, Number(value)]));
+    return Date.UTC(at.year, at.month - 1, at.day, at.hour, at.minute, at.second) - moment;
+  };
+  return new Date(guess - ahead(guess - ahead(guess))).toISOString();
+}
+
 export const stored = {
   read: (name, otherwise) => {
     try {

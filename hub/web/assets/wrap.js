@@ -1,7 +1,7 @@
 // What comes of a call: how it went, the next step with its date, and the time one has for that.
 import { api } from "./api.js";
 import { keepDrafts } from "./card.js";
-import { make, say, state, toast, words } from "./dom.js";
+import { instant, make, say, state, toast, words } from "./dom.js";
 
 const MORE_SECONDS = 60;
 const OWN = "own";
@@ -95,7 +95,7 @@ export class WrapUp {
   async finish() {
     const { interaction } = this.card.pop;
     const { disposition, step = "", due = "", own = "" } = this.card.draft;
-    const at = due === OWN ? own && new Date(own).toISOString() : due;
+    const at = due === OWN ? own && instant(own) : due;
     const task = step.trim() ? { title: step.trim(), ...(at ? { due_at: at } : {}) } : null;
     try {
       await api("PUT", `/wrap-ups/${interaction}`, { state: "done", ...(disposition ? { disposition } : {}), ...(task ? { task } : {}) });

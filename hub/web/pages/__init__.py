@@ -11,6 +11,7 @@ from hub.web.pages import (
     calls,
     calls_lists,
     calls_missed,
+    calls_plans,
     calls_recordings,
     canned,
     connect,
@@ -66,6 +67,8 @@ def add_routes(app: web.Application) -> None:
     router.add_get("/calls/lists", calls_lists.all_lists)
     router.add_get("/calls/lists/new", calls_lists.new)
     router.add_get(r"/calls/lists/{id:\d{1,19}}", calls_lists.one)
+    router.add_get("/calls/plans", calls_plans.plans)
+    router.add_get("/calls/plans/{name}/trial", calls_plans.trial)
     router.add_get("/availability", availability.availability)
     router.add_get("/availability/me", availability.mine)
     router.add_get("/availability/colleagues", availability.of_colleagues)

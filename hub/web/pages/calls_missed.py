@@ -69,7 +69,7 @@ async def ledger(request: web.Request) -> web.Response:
         return rows, late
 
     rows, late = await frame.read(request, work)
-    return await show(request, "missed", "calls/_missed.html", rows=rows, state=state, of=of, late=late)
+    return await show(request, "missed", "calls/_missed.html", rows=rows, returned=state == "closed", of=of, late=late)
 
 
 def _line(

@@ -154,7 +154,7 @@ def _chips(speaks: Reader, caller: Caller) -> list[Chip]:
     chips = []
     for task in card.promised[:1]:
         said, tone = call_words.promised(speaks, task.due_at)
-        chips.append(Chip("check", " · ".join(part for part in (task.title, said) if part), tone))
+        chips.append(Chip("check", " · ".join(part for part in (said, task.title) if part), tone))
     if card.missed:
         late = any(each.overdue(speaks.now) for each in card.missed)
         said = speaks.ngettext("called once in vain", "called %d times in vain", len(card.missed))
