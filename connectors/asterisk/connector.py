@@ -31,6 +31,9 @@ RECORD_SECONDS = 1.0
 QUIET_SECONDS = 30.0
 """After so long a silence Asterisk is asked whether it is there."""
 
+FIRST_SECONDS = 4.0
+"""So long after the login it is looked for the first time whether calls are there that nothing was told of."""
+
 LIVE = timedelta(hours=1)
 """What is told this late is still news: a missed call is to be called back."""
 
@@ -192,14 +195,15 @@ class _Listening:
     async def _look_for_silence(self) -> None:
         """A connection that a firewall has forgotten says nothing for ever; and neither does one whose user may not
         hear of calls."""
+        await asyncio.sleep(FIRST_SECONDS)
         while True:
-            await asyncio.sleep(QUIET_SECONDS)
             try:
                 channels = await self._manager.listed("CoreShowChannels")
             except TimeoutError:
                 raise hub.Unavailable("Asterisk does not answer any more.") from None
             if not self._heard_any and any(_has_lasted(channel) for channel in channels):
                 raise hub.Misconfigured(DENIED)
+            await asyncio.sleep(QUIET_SECONDS)
 
     async def _next(self) -> AsyncGenerator[hub.Arrival, None]:
         """What comes next, with whatever has come meanwhile."""
