@@ -78,14 +78,6 @@ def fold_calls(told: Sequence[tuple[str, Event]], ours: frozenset[str]) -> Call:
     )
 
 
-def ringing(call: Call) -> tuple[Leg, ...]:
-    """The phones of ours that ring now. A call that we make rings at the other end, so it has none. A call in state
-    `ringing` without any legs rings wherever its line rings by default."""
-    if call.state is CallState.ENDED or call.direction is Direction.OUTBOUND:
-        return ()
-    return tuple(leg for leg in call.legs if leg.state is CallState.RINGING)
-
-
 def answered_by(call: Call) -> Leg | None:
     """The phone on which the call is being talked, or was last; None where nobody answered or nobody said who. Of a
     call that we make this may be the phone at the other end."""

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 import hub
 from connectors.twilio.normalise import Us, events
 from hub import Call, CallState, Direction, Event, Leg, Outcome, Participant, Role
-from hub.calls.fold import answered_by, direction_of, fold_calls, ringing
+from hub.calls.fold import answered_by, direction_of, fold_calls
 from tests.fakes.twilio import BEGAN, InboundCall
+from tests.hub.calls.phones import ringing
 
 LINE, ADA, BOB, EVE = "tel:+14155550199", "tel:+14155550123", "client:bob", "sip:eve@pbx.example.com"
 CUSTOMER = "tel:+14155550100"

@@ -182,8 +182,8 @@ def test_an_unknown_key_names_the_nearest(folder: Path) -> None:
 
 def test_an_unknown_key_that_is_near_to_none_lists_them(folder: Path) -> None:
     assert refused(folder, '[agents.ada]\nname = "Ada"\n"e mail" = "x"') == [
-        'config.toml: agents.ada."e mail": unknown key. Known are: extensions, handles, hours, languages, name, skills, '
-        "stand_in."
+        'config.toml: agents.ada."e mail": unknown key. Known are: extensions, handles, hours, languages, name, '
+        "skills, stand_in."
     ]
 
 

@@ -13,10 +13,11 @@ from pydantic import SecretStr, ValidationError
 import hub
 from connectors.calls.settings import CallsSettings
 from hub import NAMESPACES, Misconfigured
-from hub.calls.fold import answered_by, fold_calls, ringing
+from hub.calls.fold import answered_by, fold_calls
 from tests.contracts.connector import setup
 from tests.contracts.recordings import recordings, webhook
 from tests.contracts.webhook import WebhookContract
+from tests.hub.calls.phones import ringing
 from webhooks.calls import Webhook
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

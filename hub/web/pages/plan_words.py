@@ -141,8 +141,6 @@ def reason(speaks: Reader, why: str, agents: Mapping[str, Agent]) -> str:
         "talked": t("they have talked"),
         "blocked": t("the number is blocked"),
         "ends": t("the plan ends"),
-        "gone": t("the plan has changed meanwhile"),
-        "too-far": t("the plan leads nowhere"),
     }.get(name, why)
 
 

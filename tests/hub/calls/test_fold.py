@@ -25,8 +25,9 @@ from hub import (
     Role,
     Transcript,
 )
-from hub.calls.fold import answered_by, fold_calls, ringing
+from hub.calls.fold import answered_by, fold_calls
 from hub.formats.handles import phone
+from tests.hub.calls.phones import ringing
 
 BEGAN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 LINE, CUSTOMER = "tel:+4930123456", "tel:+4917012345678"
