@@ -65,26 +65,24 @@ def ari(asterisk: Asterisk, port: int | None = None) -> dict[str, str]:
     return {"ari_url": url, "ari_username": asterisk.ari.username, "ari_password": asterisk.ari.password}
 
 
-async def told(asterisk: Asterisk, phones: Phones, number: str) -> list[hub.Recording]:
+async def told(asterisk: Asterisk, phones: Phones, number: str, talk: float = 2) -> list[hub.Recording]:
     """The recordings that the source tells of a call to *number*."""
-    found: list[hub.Recording] = []
+    events: list[hub.Event] = []
     async with asyncio.timeout(SECONDS), aclosing(connector(asterisk).listen("{}")) as arrivals:
         await anext(arrivals)
-        caller = await phones.call(number, talk=2, speaks=True)
-        while True:
-            events = [item for item in (await anext(arrivals)).items if isinstance(item, hub.Event)]
-            found += [each for event in events if isinstance(event.facts, hub.Call) for each in event.facts.recordings]
-            if any(event.id == "ended" for event in events):
-                break
+        caller = await phones.call(number, talk=talk, speaks=True)
+        while not (ended := {event.key for event in events if event.id == "ended"}):
+            events += [item for item in (await anext(arrivals)).items if isinstance(item, hub.Event)]
         assert await caller.done() == 0, caller.complaints
-    return found
+    facts = [event.facts for event in events if event.key in ended and isinstance(event.facts, hub.Call)]
+    return [each for call in facts for each in call.recordings]
 
 
 async def test_a_message_left_in_a_voicemail_box_is_fetched_wherever_it_was_moved(
     asterisk: Asterisk, phones: Phones
 ) -> None:
     await phones.ring("ringdesk")
-    [message] = await told(asterisk, phones, "+4930123459")
+    [message] = await told(asterisk, phones, "+4930123459", talk=4)
     assert message.voicemail
     recorder = Recorder(settings(asterisk), about())
     media = await recorder.fetch(message, MOST)
