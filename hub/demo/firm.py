@@ -16,10 +16,12 @@ from hub import accounts
 from hub.config import Config, load
 from hub.control import answers
 from hub.crm.records import Draft, Strength
+from hub.dialing import lists
+from hub.dialing.states import ListState
 from hub.operation import Failure
 from hub.privacy.visibility import HUB, Authority
 from hub.service import Service
-from hub.store.schema import cases, companies, contacts, deals, orders
+from hub.store.schema import cases, companies, contacts, deals, orders, tasks
 
 MARK = "# Made by `hub demo`, which begins anew each time: what you change here is lost.\n"
 
@@ -78,6 +80,63 @@ team     = "sales"
 ours     = ["mailto:sales@lumen.example", "mailto:hub@lumen.example"]
 listen   = "127.0.0.1:{{mail}}"
 accept   = ["lumen.example"]
+
+[lines."tel:{LINE}"]
+name = "Front desk"
+
+[hours.office]
+mon = "09:00-18:00"
+tue = "09:00-18:00"
+wed = "09:00-18:00"
+thu = "09:00-18:00"
+fri = "09:00-16:00"
+
+[plans.front-desk]
+start = "open"
+
+[plans.front-desk.nodes.open]
+kind   = "hours"
+hours  = "office"
+open   = "who"
+closed = "box"
+
+[plans.front-desk.nodes.who]
+kind      = "route"
+otherwise = "menu"
+
+[[plans.front-desk.nodes.who.rules]]
+when = "owner"
+then = "hers"
+
+[plans.front-desk.nodes.hers]
+kind    = "ring"
+owner   = true
+seconds = 20
+then    = "menu"
+
+[plans.front-desk.nodes.menu]
+kind      = "menu"
+say       = "For an offer press 1, for an order press 2."
+otherwise = "desk"
+
+[plans.front-desk.nodes.menu.choices]
+1 = "sales"
+2 = "desk"
+
+[plans.front-desk.nodes.sales]
+kind     = "ring"
+team     = "sales"
+strategy = "in-turn"
+then     = "box"
+
+[plans.front-desk.nodes.desk]
+kind = "ring"
+team = "desk"
+then = "box"
+
+[plans.front-desk.nodes.box]
+kind = "voicemail"
+say  = "Nobody is here now. Please leave a message."
 """
 )
 
@@ -112,6 +171,20 @@ CASES = (
     ("Jonas Petersen", "Flicker in meeting room 2", "normal", 1),
 )
 """Whose, title, urgency, and how many days old."""
+
+PROMISES = (
+    ("李娜", "Send the offer in two lots, 120 and 80", -3),
+    ("Martha Vogel", "Bring the brass samples to Haus am Kanal", 26),
+    ("Jonas Petersen", "Ask the lab why the driver flickers", 50),
+)
+"""With whom, what Ada promised, and in how many hours it is due."""
+
+TO_CALL = (
+    (f"tel:{MARTHA}", "Martha Vogel", "has the old price list"),
+    (f"tel:{WANG}", "Wang Xiaoming", ""),
+    (f"tel:{JONAS}", "Jonas Petersen", "speaks German"),
+)
+"""Numbers, names and notes of a list that Ada is to call."""
 
 _WORDS = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "hazel", "lumen", "maple", "opal", "reed")
 
@@ -172,7 +245,7 @@ async def staffed(service: Service) -> Mapping[str, str]:
 
 
 async def filled(service: Service) -> Mapping[str, int]:
-    """Whom the firm knows, with deals, cases and an order: the ids of the contacts by name."""
+    """Whom the firm knows, its deals, cases, orders, promises and a list to call: the ids of the contacts by name."""
     ids: dict[str, int] = {}
     shared = {handle for *_, handles in PEOPLE for handle in handles if handle == f"tel:{KRUEGER}"}
     for name, company, title, handles in PEOPLE:
@@ -206,6 +279,18 @@ def _business(conn: Connection, service: Service, ids: Mapping[str, int]) -> Non
             currency="EUR", ordered_at=now - timedelta(days=26),
         )
     )  # fmt: skip
+    for whose, title, hours in PROMISES:
+        conn.execute(
+            tasks.insert().values(
+                id=new_id(), contact_id=ids[whose], title=title, owner="ada", created_by="ada", created_at=now,
+                due_at=now + timedelta(hours=hours),
+            )
+        )  # fmt: skip
+    to_call = lists.ListView(
+        id=new_id(), name="New prices", agent="ada", state=ListState.PAUSED, line="", source="", attempts=3,
+        retry_minutes=60, reason="", created_at=now, counts={},
+    )  # fmt: skip
+    lists.add(conn, to_call, [lists.Entry(*each) for each in TO_CALL], new_id)
     for table in (companies, contacts):
         conn.execute(table.update().values(created_at=now - timedelta(days=400)))
 

@@ -117,7 +117,7 @@ async def _rang(events: list[tuple[str, dict[str, Any]]]) -> None:
     """Ada's screen rang for every call to one of her phones, said who it may be, and was quiet in the end."""
     first: dict[str, dict[str, Any]] = {}
     for kind, data in events:
-        if kind == "pop":
+        if kind == "pop" and data["state"] == "ringing":
             first.setdefault(data["id"], data)
     who = [[each["contact"]["name"] for each in pop["candidates"]] for pop in first.values()]
     assert who == [["Wang Xiaoming"], [], ["李娜"], [], ["Martha Vogel"]]
