@@ -2,8 +2,8 @@
 
 https://docs.asterisk.org/Configuration/Interfaces/Asterisk-Manager-Interface-AMI/AMI-v2-Specification/
 
-This is our own: the one Python library that many still install (panoramisk 1.4) has no types, reads lines with a limit
-that ends the connection, and reconnects by itself, which is the hub's to decide.
+This is our own: the one Python library that many still install (panoramisk 1.4) has no types, keeps a block
+that never ends without any limit, and reconnects by itself, which is the hub's to decide.
 """
 
 from __future__ import annotations
