@@ -142,6 +142,11 @@ def event(body: bytes, desk: Desk, received_at: datetime) -> Event:
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in error.errors())
         raise Unsupported(f"Not a call as docs/TELEPHONY.md describes it: {'; '.join(problems)}.") from error
+    return told(news, desk, received_at)
+
+
+def told(news: CallNews, desk: Desk, received_at: datetime) -> Event:
+    """*news* as an event of the call. Raises `Unsupported`."""
     at = news.at or received_at
     return Event(
         key=f"{desk.name}:{news.id}",

@@ -8,12 +8,16 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 import hub
+from connectors.calls.mapping import Mapping
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
 
 
 class CallsSettings(hub.Settings):
     """The token that the phone system sends as `Authorization: Bearer`.
+
+    *sender* names a phone system that tells of its calls in its own words, and *mapping* says such words for one that
+    the hub does not know; either may want the *token* elsewhere.
 
     Recordings are fetched from the host of *recordings_url* only, with *recordings_user* and *recordings_password*
     (Basic) or with *recordings_token* (Bearer).
@@ -23,6 +27,8 @@ class CallsSettings(hub.Settings):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     token: Secret
+    sender: str = ""
+    mapping: Mapping | None = None
     recordings_url: str = ""
     recordings_user: str = ""
     recordings_password: Secret | None = None
@@ -36,6 +42,24 @@ class CallsSettings(hub.Settings):
         if url and (parts.scheme not in ("http", "https") or not parts.hostname or not plain):
             raise ValueError("must be an http or https URL without a name, a query or a fragment")
         return url.rstrip("/")
+
+    @field_validator("sender")
+    @classmethod
+    def _is_known(cls, sender: str) -> str:
+        if sender:
+            Mapping.shipped(sender)
+        return sender
+
+    @property
+    def words(self) -> Mapping | None:
+        """In what words the phone system tells; `None` for the hub's own."""
+        return Mapping.shipped(self.sender) if self.sender else self.mapping
+
+    @model_validator(mode="after")
+    def _one_language(self) -> Self:
+        if self.sender and self.mapping:
+            raise ValueError("sender and mapping are two ways to say the same; set one")
+        return self
 
     @model_validator(mode="after")
     def _one_login(self) -> Self:
