@@ -123,7 +123,7 @@ async def _afternoon(world: World) -> None:
     says("16:00", "Martha Vogel sends an SMS.")
     await world.twilio.text(MARTHA_MOBILE, "I am ten minutes late. M. Vogel")
     await passes(2)
-    says("16:20", "Twilio repeats a callback: nothing changes. Then it sends one that the hub does not read yet:")
+    says("16:20", "Twilio repeats a callback: nothing changes. Then comes one that lacks what its manual promises:")
     await li_na.again()
     await li_na.transcribed("Hello Ada, it is about the two lots.")
     says("     ", "it lies in quarantine, complete, until it can be replayed (Sources).")

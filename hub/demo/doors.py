@@ -106,7 +106,7 @@ class Call:
         await self.twilio.tell(self._query, **self._last)
 
     async def transcribed(self, text: str) -> None:
-        """A transcription of what was said: genuine, and nothing that the hub reads yet."""
+        """A transcription of what was said: genuine, but without the state that Twilio's manual promises."""
         await self.twilio.tell(CallSid=self.sid, TranscriptionSid=_sid("TR"), TranscriptionText=text)
 
     async def _leg(self, phone: str, status: str, at: datetime | None, **more: str) -> None:

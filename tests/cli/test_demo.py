@@ -159,7 +159,7 @@ async def _was_taken(ada: aiohttp.ClientSession) -> None:
         assert source["items"] > 0
     (held,) = (await get(ada, "/api/v1/quarantine"))["items"]
     assert (held["source"], held["state"]) == ("front-desk", "open")
-    assert "transcription" in held["reason"]
+    assert "TranscriptionStatus" in held["reason"]
 
 
 async def _joins(ada: aiohttp.ClientSession) -> None:
@@ -197,7 +197,7 @@ def test_once_plays_at_once_and_begins_anew_each_time(tmp_path: Path) -> None:
         assert "hub serve --config data/demo/config.toml" in played.stdout
     kept = hub(tmp_path, "quarantine", "list", "--config", "data/demo/config.toml")
     assert len(kept.stdout.splitlines()) == 1
-    assert "transcription" in kept.stdout
+    assert "TranscriptionStatus" in kept.stdout
     secrets = list((tmp_path / "data" / "demo").glob("*.secret"))
     assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
