@@ -20,7 +20,7 @@ MOST_PHONES = 100
 """Of one group. What names more is no group of phones."""
 
 Scalar = str | int | bool
-Path_ = Annotated[str, Field(min_length=1, max_length=200)]
+Place = Annotated[str, Field(min_length=1, max_length=200)]
 OurKey = Literal[
     "id",
     "from",
@@ -80,9 +80,9 @@ class Rule(_Table):
     that are not taken from it, and *set* is what it says without words. *each* names a field with several values: then
     there is one event of ours for each, about the phone of that agent."""
 
-    when: dict[Path_, Scalar | tuple[Scalar, ...]] = Field(default={})
+    when: dict[Place, Scalar | tuple[Scalar, ...]] = Field(default={})
     event: EventName | None = None
-    fields: dict[OurKey, Path_ | tuple[Path_, ...]] = Field(default={})
+    fields: dict[OurKey, Place | tuple[Place, ...]] = Field(default={})
     without: frozenset[OurKey] = frozenset()
     set: dict[OurKey, Scalar] = Field(default={})
     each: str = ""
@@ -96,7 +96,7 @@ class Answer(_Table):
     """What the sender is answered where *when* holds: *body*, in which `{url}` is the URL that it called, as an XML
     attribute with its quotes."""
 
-    when: dict[Path_, Scalar | tuple[Scalar, ...]] = Field(default={})
+    when: dict[Place, Scalar | tuple[Scalar, ...]] = Field(default={})
     body: str
     content_type: str = "application/xml"
 
@@ -108,7 +108,7 @@ class Mapping(_Table):
 
     format: Literal["json", "form", "query"] = "json"
     proof: Proof = Proof()
-    fields: dict[OurKey, Path_ | tuple[Path_, ...]]
+    fields: dict[OurKey, Place | tuple[Place, ...]]
     values: dict[OurKey, Values] = Field(default={})
     plus: frozenset[Literal["from", "to", "line", "agent"]] = frozenset()
     events: Annotated[tuple[Rule, ...], Field(min_length=1)]
