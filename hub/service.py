@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 
 from hub.availability import Availability, Rota
 from hub.batch import Books
@@ -15,8 +16,8 @@ from hub.calls.missed import Due
 from hub.calls.overdue import Overdue
 from hub.calls.recordings.fetching import Fetching
 from hub.calls.recordings.policy import Sound
-from hub.config import Config, Lend
-from hub.contracts import Dialer, Misconfigured, Recorder, Sender, Webhook
+from hub.config import Config, Lend, Plugins
+from hub.contracts import Misconfigured, Webhook
 from hub.crm.directory import Directory
 from hub.dialing.calls import Dialing
 from hub.dialing.ready import Readiness
@@ -96,7 +97,11 @@ class Service:
             grants = Grants(store, config)
             stack.push_async_callback(grants.close)
             crms, assignment = tuple(config.crm), assignment_of(config, ours)
-            recorders = _recorders(config, lambda source: SourceLoan(source, store, grants))
+
+            def lend(source: str) -> SourceLoan:
+                return SourceLoan(source, store, grants)
+
+            recorders = _ready(config, lend, lambda plugins: plugins.recorder)
             sound = Sound(config.telephony.lines, frozenset(recorders))
             rota = rota_of(config)
             house = House(rota, config.telephony.calls.wrap_up_seconds)
@@ -111,10 +116,10 @@ class Service:
             directory = Directory(store, live, config.region, ours.handles, config.crm, config.agents)
             adapters, problems = config.adapters()
             outbox = Outbox(store, adapters, config.public_url, problems)
-            senders = _senders(config, lambda source: SourceLoan(source, store, grants))
+            senders = _ready(config, lend, lambda plugins: plugins.sender)
             undo = config.inbox.undo_seconds
             letters = Post(config, store, ingest, live, senders, tokens, undo_seconds=undo)
-            dialers = _dialers(config, lambda source: SourceLoan(source, store, grants))
+            dialers = _ready(config, lend, lambda plugins: plugins.dialer)
             dialing = Dialing(config, store, ingest, live, dialers)
             stack.push_async_callback(dialing.close)
             ready = Readiness(rota_of(config), config.telephony.calls.wrap_up_seconds)
@@ -180,30 +185,27 @@ def rota_of(config: Config) -> Rota:
     return Rota(config.agents, config.telephony.hours)
 
 
-def _senders(config: Config, lend: Lend) -> dict[str, Sender]:
-    """The sender of every source that can send."""
-    senders = {}
-    for name in config.sources:
-        try:
-            sender = config.plugins(name, lend).sender
-        except Misconfigured:  # whoever runs the sources says so
-            continue
-        if sender is not None and sender.ready:
-            senders[name] = sender
-    return senders
+class _Equipped(Protocol):
+    """A plug-in that may be there and have no settings to work with."""
+
+    @property
+    def ready(self) -> bool: ...
 
 
-def _recorders(config: Config, lend: Lend) -> dict[str, Recorder]:
-    """The recorder of every source whose settings say how to fetch."""
-    recorders = {}
+Equipped = TypeVar("Equipped", bound=_Equipped)
+
+
+def _ready(config: Config, lend: Lend, which: Callable[[Plugins], Equipped | None]) -> dict[str, Equipped]:
+    """Of every source the plug-in that *which* picks, where its settings say how to work."""
+    found = {}
     for name in config.sources:
         try:
-            recorder = config.plugins(name, lend).recorder
+            plugin = which(config.plugins(name, lend))
         except Misconfigured:  # whoever runs the sources says so
             continue
-        if recorder is not None and recorder.ready:
-            recorders[name] = recorder
-    return recorders
+        if plugin is not None and plugin.ready:
+            found[name] = plugin
+    return found
 
 
 def due_by(config: Config) -> Due:
@@ -215,19 +217,6 @@ def due_by(config: Config) -> Due:
         return hours.after(missed_at, calls.missed_hours) if hours else missed_at + timedelta(hours=calls.missed_hours)
 
     return due
-
-
-def _dialers(config: Config, lend: Lend) -> dict[str, Dialer]:
-    """The dialer of every source that can place calls."""
-    dialers = {}
-    for name in config.sources:
-        try:
-            dialer = config.plugins(name, lend).dialer
-        except Misconfigured:  # whoever runs the sources says so
-            continue
-        if dialer is not None and dialer.ready:
-            dialers[name] = dialer
-    return dialers
 
 
 def assignment_of(config: Config, ours: Ours) -> Assignment:
