@@ -103,7 +103,7 @@ async def test_too_much_is_413(office: Office) -> None:
 
 async def test_what_is_genuine_and_not_understood_is_kept_and_accepted(office: Office) -> None:
     client = await office.client(Authorization=f"Bearer {PBX_TOKEN}")
-    raw = b'{"id": "c9", "event": "transferred"}'
+    raw = b'{"id": "c9", "event": "teleported"}'
     async with client.post("/webhooks/pbx?token=secret&x=1", data=raw) as answer:
         assert answer.status == 204
     ((kind, about, blob, state),) = await rows(
