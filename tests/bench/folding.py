@@ -15,7 +15,7 @@ from tests.bench.report import Ratio, median
 
 SIZES = (10_000, 100_000, 1_000_000)
 EACH = 6
-FOLDED = 600_000
+FOLDED = 1_080_000
 """So many events are folded in all, a third for each size. Every call of a size stands in memory as its key and state,
 the events of one portion of them, drawn at random, at a time."""
 PORTION = 5_000

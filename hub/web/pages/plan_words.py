@@ -88,11 +88,11 @@ def choice(speaks: Reader, why: str) -> str:
     return {
         "": "",
         "open": t("open"),
-        "closed": t("closed"),
+        "closed": speaks.pgettext("of opening hours", "closed"),
         "otherwise": t("otherwise"),
         "unanswered": t("nobody answers"),
         "known": t("is known"),
-        "owner": t("her owner is there"),
+        "owner": t("the owner is there"),
         "vip": t("important"),
         "open-case": t("has an open case"),
         "language": t("speaks %(language)s") % {"language": what},
@@ -119,7 +119,7 @@ def reason(speaks: Reader, why: str, agents: Mapping[str, Agent]) -> str:
             names = t(", ").join(_name(agents, each) for each in what.split(","))
             return t("%(names)s is free") % {"names": names}
         case "rule":
-            return t("she %(what)s") % {"what": choice(speaks, what)}
+            return t("the caller: %(what)s") % {"what": choice(speaks, what)}
         case "pressed":
             return t("pressed %(key)s") % {"key": what}
         case "waits":
