@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import sqlalchemy as sa
 
 from hub.live import LiveEvent
+from hub.store import ids
 from hub.store.schema import (
-    activities,
     blocked_numbers,
     contacts,
     conversations,
@@ -23,7 +24,6 @@ from hub.store.schema import (
     micros,
     missed_calls,
     moment,
-    participants,
 )
 from hub.store.sets import Run, SetRead, SetWrite, among
 from hub.vocabulary import Call, Direction, Kind, Match, Message, Outcome
@@ -55,6 +55,28 @@ _OVER = Run(
     " WHERE id = (SELECT conversation_id FROM interactions WHERE id = ?)"
     " AND channel = 'voice' AND state = 'open' AND waiting_since IS NOT NULL"
 )
+_SKEW = 3600.0
+"""Seconds by which a provider's clock may be ahead of ours."""
+
+
+def _reached_sql(table: str, key: str, dialect: str) -> str:
+    kind = "text" if key == "handle" else "bigint"
+    sqlite = dialect == "sqlite"
+    among_keys = "IN (SELECT value FROM json_each(:keys))" if sqlite else f"= ANY(%(keys)s::{kind}[])"
+    since, mark = (":since", "%") if sqlite else ("%(since)s", "%%")
+    return (
+        f"SELECT x.{key}, i.occurred_at FROM {table} x JOIN interactions i ON i.id = x.interaction_id"  # noqa: S608
+        f" WHERE x.{key} {among_keys} AND x.interaction_id >= {since}"
+        " AND ((i.kind = 'call' AND i.outcome = 'completed')"
+        f" OR (i.kind = 'message' AND i.direction = 'outbound' AND i.facts NOT LIKE '{mark}\"automatic\":\"{mark}'))"
+    )
+
+
+_REACHED = {
+    (table, dialect): _reached_sql(table, key, dialect)
+    for table, key in (("participants", "handle"), ("activities", "contact_id"))
+    for dialect in ("sqlite", "postgresql")
+}
 _CONVERSATIONS = SetRead(sa.select(interactions.c.conversation_id).where(among(interactions.c.id)))
 
 
@@ -123,6 +145,9 @@ def _add(
         return
     owners = dict(_OWNERS(conn, sorted({sure for each in fresh if (sure := _contact(each, who, ours)) is not None})))
     keepers = dict(_KEPT_BY(conn, sorted({each.conversation for each in fresh})))
+    since = min(each.at for each in fresh)
+    by_handle = _reached(conn, "participants", handles, since)
+    by_contact = _reached(conn, "activities", sorted(owners), since)
     rows = []
     for subject in fresh:
         handle, contact = _caller(subject, ours), _contact(subject, who, ours)
@@ -130,8 +155,8 @@ def _add(
         # Nobody can call back who withheld her number; what she said still has to be heard.
         if not handle and subject.facts.outcome is not Outcome.VOICEMAIL:
             continue
-        if _reached_since(conn, handle, contact, subject.at):
-            continue
+        if max(by_handle.get(handle, 0), by_contact.get(contact, 0)) > subject.at:
+            continue  # by the time it became known, somebody had reached her
         owner = keepers.get(subject.conversation, "") or owners.get(contact or 0, "")
         due_at = micros(due(moment(subject.at)))
         rows.append((subject.id, handle, contact, owner, "open", subject.at, due_at))
@@ -198,28 +223,19 @@ def _contact(subject: Subject, who: Mapping[str, Match], ours: frozenset[str]) -
     return found.sure.contact_id if found and found.sure else None
 
 
-def _reached_since(conn: sa.Connection, handle: str, contact: int | None, missed_at: int) -> bool:
-    """Whether somebody had reached the caller by the time the missed call became known."""
-    after = sa.type_coerce(interactions.c.occurred_at, sa.BigInteger) > missed_at
-    reached = sa.or_(
-        sa.and_(interactions.c.kind == Kind.CALL.value, interactions.c.outcome == Outcome.COMPLETED.value),
-        sa.and_(
-            interactions.c.kind == Kind.MESSAGE.value,
-            interactions.c.direction == Direction.OUTBOUND.value,
-            interactions.c.facts.not_like('%"automatic":"%'),
-        ),
-    )
-    of_handle = sa.select(participants.c.interaction_id).where(participants.c.handle == handle)
-    of_contact = sa.select(activities.c.interaction_id).where(
-        activities.c.contact_id == contact, sa.type_coerce(activities.c.occurred_at, sa.BigInteger) > missed_at
-    )
-    ways = [of_handle] if handle else []
-    if contact is not None:
-        ways.append(of_contact)
-    return any(
-        conn.execute(sa.select(interactions.c.id).where(interactions.c.id.in_(way), after, reached).limit(1)).first()
-        for way in ways
-    )
+def _reached(conn: sa.Connection, table: str, keys: Sequence[Any], since: int) -> dict[Any, int]:
+    """When those of *keys* were last reached by one of us, in what was recorded from *since* (microseconds) on."""
+    if not keys:
+        return {}
+    sqlite = conn.dialect.name == "sqlite"
+    sql = _REACHED[table, conn.dialect.name]
+    first = ids.since(since / 1e6 - _SKEW)
+    found: dict[Any, int] = {}
+    for name, at in conn.exec_driver_sql(
+        sql, {"keys": orjson.dumps(keys).decode() if sqlite else keys, "since": first}
+    ):
+        found[name] = max(at, found.get(name, 0))
+    return found
 
 
 # --- what people see and do ------------------------------------------------------------------------------------------
