@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import sqlalchemy as sa
 
+from hub.calls import blocking
 from hub.live import LiveEvent
 from hub.store import ids
 from hub.store.schema import (
-    blocked_numbers,
     contacts,
     conversations,
     interactions,
@@ -41,7 +41,6 @@ _ADD = SetWrite(missed_calls, _COLUMNS, "ON CONFLICT (interaction_id) DO NOTHING
 _FORGET = Run("DELETE FROM missed_calls WHERE interaction_id = ?")
 _KNOWN = SetRead(sa.select(missed_calls.c.interaction_id).where(among(missed_calls.c.interaction_id)))
 _OWNERS = SetRead(sa.select(contacts.c.id, contacts.c.owner).where(among(contacts.c.id)))
-_BLOCKED = SetRead(sa.select(blocked_numbers.c.handle).where(among(blocked_numbers.c.handle)))
 _KEPT_BY = SetRead(sa.select(conversations.c.id, conversations.c.owner).where(among(conversations.c.id)))
 _OPEN = (missed_calls.c.interaction_id, missed_calls.c.handle, missed_calls.c.contact_id, missed_calls.c.missed_at)
 _OF_HANDLES = SetRead(sa.select(*_OPEN).where(sa.text("state = 'open'"), among(missed_calls.c.handle)))
@@ -139,7 +138,7 @@ def _add(
 ) -> None:
     known = {id for (id,) in _KNOWN(conn, sorted(each.id for each in calls))}
     handles = sorted({handle for each in calls if (handle := _caller(each, ours))})
-    blocked = {handle for (handle,) in _BLOCKED(conn, handles)}
+    blocked = blocking.blocked(conn, handles)
     fresh = [each for each in calls if each.id not in known and _caller(each, ours) not in blocked]
     if not fresh:
         return
