@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -12,8 +13,10 @@ from pydantic import BaseModel, ConfigDict
 from hub.vocabulary import (
     Activity,
     Agent,
+    Appointment,
     Arrival,
     Asked,
+    Busy,
     Changed,
     Changes,
     Channel,
@@ -24,6 +27,7 @@ from hub.vocabulary import (
     Event,
     Freshness,
     Item,
+    Kept,
     Letter,
     Media,
     Receipt,
@@ -68,6 +72,10 @@ class Unsupported(Verdict):
     then accepted; what a CRM refuses to take is set aside in the outbox."""
 
 
+class Conflict(Verdict):
+    """What was to be changed is not any more as it was when it was read: read it again first."""
+
+
 class Settings(BaseModel):
     """Base of a plug-in's settings: the keys of its `[sources.<name>]` or `[crm.<name>]` table beyond the common
     ones."""
@@ -99,7 +107,8 @@ class Setup:
     """What the core tells a plug-in about itself: the source's or CRM's *name*, the default *region* for phone numbers,
     our own addresses on this source (*ours*), whose screens ring by default (*rings*), the colleagues (*agents*),
     and the *webhook_url* under which the provider reaches us. A CRM has neither addresses nor screens nor webhook.
-    *plan* is the routing plan by which the hub answers this source's calls, "" where it only observes them.
+    *plan* is the routing plan by which the hub answers this source's calls, "" where it only observes them. *zone* is
+    the IANA name of the zone in which a calendar's floating times are meant.
     *loan* is `None` where no hub runs: for a check of the file, and for a CRM."""
 
     name: str
@@ -110,6 +119,7 @@ class Setup:
     webhook_url: str
     loan: Loan | None = None
     plan: str = ""
+    zone: str = "UTC"
 
 
 Record = Callable[[Sequence[Item]], Awaitable[None]]
@@ -275,6 +285,45 @@ class Recorder(ABC):
     async def record(self, key: str, on: bool) -> None:
         """Begin or go on (*on*), or pause, recording the call of that key. By default a source cannot."""
         raise Unsupported("This phone system cannot be told to record.")
+
+    async def close(self) -> None:  # noqa: B027 — nothing to do is a full answer
+        """The hub stops: close what is open."""
+
+
+class Calendar(ABC):
+    """Reads and writes a source's calendar, for booking. Built as `Calendar(settings, setup)`; no I/O in the
+    constructor. It touches nothing but what `put` made, and each call tries once.
+
+    All raise `Rejected`, `Misconfigured`, `Unavailable` (it surely did not happen) and `Unsupported` (this one never
+    will: the text says why); `put` and `delete` let `TimeoutError` out where no answer came and it may have happened.
+    """
+
+    Settings: ClassVar[type[Settings]]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the settings say which calendar to write into. One that is only read says nothing of it."""
+        return True
+
+    @property
+    def notifies(self) -> bool:
+        """Whether the provider itself tells the invited of what `put` and `delete` do. Then the hub does not."""
+        return False
+
+    @abstractmethod
+    async def busy(self, since: datetime, until: datetime) -> Sequence[Busy]:
+        """The time taken in the calendars of this source within [*since*, *until*), aware, as the provider has it at
+        this moment. What is cancelled, declined or shown as free takes none."""
+
+    @abstractmethod
+    async def put(self, appointment: Appointment, kept: Kept | None) -> Kept:
+        """Write *appointment*: anew where *kept* is None, else over what lies there. Doing it again after it happened
+        unheard makes no second one. Raises `Conflict` where what lies there was changed since (its etag), or is
+        gone."""
+
+    @abstractmethod
+    async def delete(self, kept: Kept) -> None:
+        """Take it out of the calendar. What is gone already is no error. Raises `Conflict` as `put`."""
 
     async def close(self) -> None:  # noqa: B027 — nothing to do is a full answer
         """The hub stops: close what is open."""

@@ -15,9 +15,9 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
-from hub.contracts import Adapter, Connector, Dialer, Door, Recorder, Sender, Settings, Webhook
+from hub.contracts import Adapter, Calendar, Connector, Dialer, Door, Recorder, Sender, Settings, Webhook
 
-Plugin = Connector | Door | Webhook | Sender | Dialer | Recorder
+Plugin = Connector | Door | Webhook | Sender | Dialer | Recorder | Calendar
 
 
 class UnknownPlugin(LookupError):
@@ -39,11 +39,12 @@ class Provider:
     sender: type[Sender] | None = None
     dialer: type[Dialer] | None = None
     recorder: type[Recorder] | None = None
+    calendar: type[Calendar] | None = None
 
     @property
     def settings(self) -> tuple[type[Settings], ...]:
         """The settings of its plug-ins, each class once."""
-        plugins = (self.connector, self.door, self.webhook, self.sender, self.dialer, self.recorder)
+        plugins = (self.connector, self.door, self.webhook, self.sender, self.dialer, self.recorder, self.calendar)
         return tuple(dict.fromkeys(plugin.Settings for plugin in plugins if plugin is not None))
 
 
@@ -67,6 +68,7 @@ def provider(name: str) -> Provider:
         sender=_plugin(out, "Sender", Sender),
         dialer=_plugin(out, "Dialer", Dialer),
         recorder=_plugin(out, "Recorder", Recorder),
+        calendar=_plugin(out, "Calendar", Calendar),
     )
     if not found.settings:
         raise BrokenPlugin(f'Provider "{name}" has neither a Connector nor a Door nor a Webhook nor a Sender.')

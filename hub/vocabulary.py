@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from hub.formats.ics import Appointment as Appointment
+from hub.formats.ics import Attendee as Attendee
 from hub.formats.mail import Attachment as Attachment
 from hub.formats.reports import Report as Report
 
@@ -242,9 +244,45 @@ class Call:
     presumed: bool | None = None
 
 
+class Attendance(StrEnum):
+    """What somebody who is invited says (RFC 5545, 3.2.12)."""
+
+    NEEDS_ACTION = "needs-action"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    TENTATIVE = "tentative"
+    DELEGATED = "delegated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one of the invited (*handle*) said of a meeting, at *at*, to the state of it that *sequence* numbers.
+
+    *delegated_to* is the handle of whom she sends in her place. *uninvited*: the organizer knows nothing of her.
+    *proposed_start* and *proposed_end* are the other time that she asks for (RFC 5546, 3.2.7), and *refused* tells
+    that the organizer will not have it.
+    """
+
+    handle: str
+    attendance: Attendance
+    at: datetime
+    sequence: int = 0
+    comment: str = ""
+    delegated_to: str = ""
+    uninvited: bool = False
+    proposed_start: datetime | None = None
+    proposed_end: datetime | None = None
+    refused: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meeting:
-    """What is known of a meeting (RFC 5545 VEVENT). *ends_at* is exclusive; all-day meetings run from UTC midnight."""
+    """What is known of a meeting (RFC 5545 VEVENT). *ends_at* is exclusive; all-day meetings run from UTC midnight.
+
+    *answers* are what the invited say, one for each (`hub.meetings` folds them). *rule* is the RRULE of a series, ""
+    where it takes place once; *series_start* the start that one of its instances had by the rule. *zone* is the IANA
+    name of the zone it was planned in. *private*: its calendar's owner keeps it to herself.
+    """
 
     participants: tuple[Participant, ...] | None = None
     title: str | None = None
@@ -254,7 +292,14 @@ class Meeting:
     ends_at: datetime | None = None
     all_day: bool | None = None
     cancelled: bool | None = None
+    tentative: bool | None = None
     sequence: int | None = None
+    rule: str | None = None
+    series_start: datetime | None = None
+    zone: str | None = None
+    url: str | None = None
+    private: bool | None = None
+    answers: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,7 +435,53 @@ class Receipt:
     reason: str = ""
 
 
-Item = Event | RawMail | Unreadable | Flagged | Removed | Receipt
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """An object of a calendar as it stands there now. *raw* is iCalendar (RFC 5545): all of one UID, or one instance
+    of a series where the provider keeps those apart. *copy* says in which calendar (`place`, its address or id), under
+    which id, and who may read it; *etag* is the provider's word for this state, "" where it has none.
+
+    *expanded*: the provider tells every occurrence as an object of its own, so that the rule of the series itself
+    takes nobody's time.
+    """
+
+    copy: Copy
+    etag: str
+    raw: bytes = field(repr=False)
+    expanded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All that lies in the calendar *place* now, by provider's id: what the hub knows beyond that has gone from it.
+    It is told after the whole calendar was read anew, because the provider could not say what changed."""
+
+    place: str
+    provider_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Time that something in a calendar takes: from *starts_at* until *ends_at* (exclusive), UTC. *uid* is the event's,
+    "" where the provider says nothing but the time."""
+
+    starts_at: datetime
+    ends_at: datetime
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where an appointment of ours lies in a calendar: the calendar (*place*), the provider's id and *etag* for it, and
+    the *uid* that it has there, which some providers choose themselves."""
+
+    place: str
+    provider_id: str
+    etag: str
+    uid: str
+
+
+Item = Event | RawMail | Unreadable | Flagged | Removed | Receipt | Scheduled | Inventory
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ FASTEST = 20
 """Measurements that begin in a second when many are due at once: after a start, or an outage."""
 
 _MEASURED = Run("UPDATE sources SET behind_messages = ?, behind_seconds = ?, measured_at = ? WHERE name = ?")
+_CURRENT = Run("UPDATE sources SET current_at = ? WHERE name = ?")
 _SAMPLE = SetWrite(lags, ("source", "at", "messages", "seconds"), "ON CONFLICT DO NOTHING")
 
 
@@ -54,6 +55,7 @@ def measured(conn: Connection, found: Sequence[Measured], now: datetime) -> None
     at = micros(now)
     rows = {each.source: (each.freshness.messages, each.freshness.seconds, at, each.source) for each in found}
     _MEASURED.many(conn, [rows[name] for name in sorted(rows)])
+    _CURRENT.many(conn, [(at, name) for name, (behind, *_) in sorted(rows.items()) if behind == 0])
     samples = {each.source: each.freshness for each in found if each.sample}
     _SAMPLE(conn, [(name, at, samples[name].messages, samples[name].seconds) for name in sorted(samples)])
 

@@ -614,6 +614,7 @@ outbox = Table(
 )
 
 # One row per source: its lease, its cursor and its measured freshness.
+# current_at: the last time at which a measurement found that we have all the provider has.
 sources = Table(
     "sources",
     metadata,
@@ -627,6 +628,7 @@ sources = Table(
     Column("behind_messages", Integer),
     Column("behind_seconds", Float),
     Column("measured_at", Instant),
+    Column("current_at", Instant),
     Column("last_item_at", Instant),
     Column("items", BigInteger, nullable=False, server_default="0"),
     Column("next_try_at", Instant),
@@ -902,6 +904,220 @@ queued_calls = Table(
     Column("since", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
     Index(None, "queue", "since"),
+)
+
+# --- calendars and booking ------------------------------------------------------------------------------------------
+
+# What lies in the calendars that are read: the iCalendar text of one UID, or of one instance of it where the provider
+# keeps those apart (expanded: it tells every occurrence, so the series' rule itself takes no time). private: nothing
+# but its time is shown to anyone else than the calendar's owner.
+calendar_objects = Table(
+    "calendar_objects",
+    metadata,
+    _id(),
+    Column("source", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("provider_id", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    _text("etag"),
+    _text("title"),
+    _text("audience"),
+    Column("private", Boolean, nullable=False, server_default=sa.false()),
+    Column("expanded", Boolean, nullable=False, server_default=sa.false()),
+    Column("raw", LargeBinary, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    sa.UniqueConstraint("source", "place", "provider_id"),
+    Index(None, "source", "place", "uid"),
+    Index(None, "uid"),
+)
+
+# When the events of one UID in one calendar take place, expanded from *since* until *until*: packed as hub.calendars
+# says. made_by names what it was made from (etags, zone, tzdata, version of the code). refused: why it cannot be
+# expanded. begins_at: when the next occurrence of a series with somebody from outside begins, which is then an
+# interaction of its own. A row that is missing is to be made.
+calendar_busy = Table(
+    "calendar_busy",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("place", Text, primary_key=True),
+    Column("uid", Text, primary_key=True),
+    Column("made_by", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("times", LargeBinary, nullable=False),
+    _text("refused"),
+    Column("begins_at", Instant),
+    Index(None, "begins_at"),
+    Index(None, "until"),
+)
+
+# Grows with every change of what a source's calendars hold: who keeps anything computed from them looks here first.
+calendar_versions = Table(
+    "calendar_versions",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False, server_default="0"),
+)
+
+# Event types that were made on a page (those of the config file are not here). spec is what
+# `hub.booking.types.EventType` reads. A slug that is archived stays taken.
+event_types = Table(
+    "event_types",
+    metadata,
+    Column("slug", Text, primary_key=True),
+    Column("spec", Document, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("archived", Boolean, nullable=False, server_default=sa.false()),
+    _text("actor"),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+# A meeting that was booked, or is being booked: what takes the hosts' time and lies in their calendars. state: held (a
+# visitor fills in the form), asked (a host has to agree), confirmed, cancelled, declined, released (nothing came of
+# it). organizer: the host in whose name it is. why: how the hosts were chosen. notifier: hub or provider. overlaps: it
+# was moved in a calendar onto another one, and excludes nothing any more.
+appointments = Table(
+    "appointments",
+    metadata,
+    _id(),
+    Column("uid", Text, nullable=False, unique=True),
+    Column("event_type", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("organizer", Text, nullable=False),
+    Column("sequence", Integer, nullable=False, server_default="0"),
+    Column("title", Text, nullable=False),
+    _text("place"),
+    Column("why", Document, nullable=False, server_default="[]"),
+    Column("notifier", Text, nullable=False, server_default="hub"),
+    Column("overlaps", Boolean, nullable=False, server_default=sa.false()),
+    Column("held_until", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Index(None, "state", "held_until"),
+    Index(None, "starts_at"),
+    Index(None, "event_type", "starts_at"),
+)
+
+# Whose time an appointment takes, buffers included. Where active, the times of one agent never overlap: the database
+# itself refuses it (see the migration).
+appointment_hosts = Table(
+    "appointment_hosts",
+    metadata,
+    Column("appointment_id", BigInteger, ForeignKey("appointments.id", ondelete="CASCADE"), primary_key=True),
+    Column("agent", Text, primary_key=True),
+    Column("blocked_from", Instant, nullable=False),
+    Column("blocked_until", Instant, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Index(None, "agent", "blocked_until"),
+)
+
+# What is to be written into a host's calendar, and where it lies there. wanted: put or delete; state: due, doing,
+# done, failed. Nothing is done twice at once: claimed_until.
+appointment_writes = Table(
+    "appointment_writes",
+    metadata,
+    Column("appointment_id", BigInteger, ForeignKey("appointments.id", ondelete="CASCADE"), primary_key=True),
+    Column("agent", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("wanted", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _text("place"),
+    _text("provider_id"),
+    _text("etag"),
+    _text("uid"),
+    Column("sequence", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Instant, nullable=False),
+    Column("claimed_until", Instant),
+    _text("reason"),
+    Index(None, "state", "due_at"),
+    Index(None, "uid"),
+)
+
+# Somebody's seat in an appointment. seat: 1 up to the event type's seats, each taken once. secret: the hash of what
+# makes her links hers. answers: to the questions, by their id. link: the one-time link she came by.
+bookings = Table(
+    "bookings",
+    metadata,
+    _id(),
+    Column("appointment_id", BigInteger, ForeignKey("appointments.id", ondelete="CASCADE"), nullable=False),
+    Column("seat", Integer, nullable=False, server_default="1"),
+    Column("state", Text, nullable=False),
+    _text("name"),
+    _text("mail"),
+    _text("phone"),
+    Column("zone", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("answers", Document, nullable=False, server_default="{}"),
+    Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="SET NULL")),
+    Column("secret", Text, nullable=False, unique=True),
+    Column("link_id", BigInteger),
+    Column("held_until", Instant),
+    _text("ended_by"),
+    _text("reason"),
+    Column("no_show", Boolean, nullable=False, server_default=sa.false()),
+    Column("created_at", Instant, nullable=False),
+    Index(None, "appointment_id"),
+    Index(None, "contact_id"),
+    Index(None, "mail"),
+    Index(
+        "uq_bookings_seat",
+        "appointment_id",
+        "seat",
+        unique=True,
+        sqlite_where=sa.text("state IN ('held', 'asked', 'confirmed')"),
+        postgresql_where=sa.text("state IN ('held', 'asked', 'confirmed')"),
+    ),
+)
+
+# What the people of a booking are to be told, and when: kind is booked, asked, moved, cancelled, declined, proposed,
+# reminder, follow-up. sequence: the state of the appointment it tells of, so that each is told once. letter_id: the
+# mail or text that told it.
+booking_notices = Table(
+    "booking_notices",
+    metadata,
+    _id(),
+    Column("booking_id", BigInteger, ForeignKey("bookings.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("way", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("sequence", Integer, nullable=False, server_default="0"),
+    Column("due_at", Instant, nullable=False),
+    Column("state", Text, nullable=False, server_default="due"),
+    _text("reason"),
+    Column("letter_id", BigInteger),
+    sa.UniqueConstraint("booking_id", "kind", "way", "recipient", "sequence", "due_at"),
+    Index(None, "state", "due_at"),
+)
+
+# Links with which one person may book once: hash of its secret, for which event type, and as which contact.
+booking_links = Table(
+    "booking_links",
+    metadata,
+    _id(),
+    Column("hash", Text, nullable=False, unique=True),
+    Column("event_type", Text, nullable=False),
+    Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="CASCADE")),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    _text("actor"),
+    Column("created_at", Instant, nullable=False),
+)
+
+# The secret address under which an agent's bookings are published as a calendar, or only when she is busy.
+calendar_feeds = Table(
+    "calendar_feeds",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("agent", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("read_at", Instant),
+    Index(None, "agent"),
 )
 
 # --- people at the hub ----------------------------------------------------------------------------------------------
