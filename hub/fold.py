@@ -1,7 +1,8 @@
 """From the set of an interaction's events to what is known of it, the same in whatever order they came.
 
 Per field, known beats unknown, then the later provider time, then the source's name. Calls have a stricter fold of
-their own, because their states may only go forward (`hub.calls`).
+their own, because their states may only go forward (`hub.calls`), and so have meetings, of which their organizer's word
+counts and everybody's own answer (`hub.meetings`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.calls.fold import direction_of, fold_calls
+from hub.meetings.fold import fold_meetings
 from hub.vocabulary import Call, Direction, Event, Facts, Meeting, Message
 
 
@@ -28,6 +30,8 @@ def fold(told: Sequence[Told], ours: frozenset[str]) -> Facts:
     first = told[0].event.facts
     if isinstance(first, Call):
         return fold_calls([(each.source, each.event) for each in told], ours)
+    if isinstance(first, Meeting):
+        return fold_meetings([(each.source, each.event) for each in told])
     if len(told) == 1:
         return first
     ordered = sorted(told, key=_later)
@@ -36,10 +40,9 @@ def fold(told: Sequence[Told], ours: frozenset[str]) -> Facts:
 
 
 def _later(told: Told) -> tuple[Any, ...]:
-    """What is told later wins. Of a meeting that is the higher SEQUENCE (RFC 5546, 2.1.4), whenever it was written."""
+    """What is told later wins."""
     event = told.event
-    sequence = event.facts.sequence or 0 if isinstance(event.facts, Meeting) else 0
-    return sequence, event.at, event.order, told.source, event.id
+    return event.at, event.order, told.source, event.id
 
 
 def _latest_known(cls: type[Facts], facts: Iterable[Facts]) -> Facts:

@@ -176,7 +176,8 @@ def redacted(facts: Facts, level: int) -> Facts:
     if isinstance(facts, Message):
         return replace(facts, title=title, text=None, preview=None, attachments=None, raw=None)
     if isinstance(facts, Meeting):
-        return replace(facts, title=title, text=None, place=None)
+        answers = tuple(replace(each, comment="") for each in facts.answers)
+        return replace(facts, title=title, text=None, place=None, url=None, answers=answers)
     if isinstance(facts, Mention):
         return replace(facts, title=title, text=None, url=None)
     return replace(facts, recordings=(), transcripts=())
