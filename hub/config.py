@@ -19,10 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hub import config_values as values
 from hub import registry
+from hub.booking.types import EventType, Form
+from hub.config_booking import BookingConfig, BookingTable
 from hub.config_calls import CallsConfig, CallsTable, HoursTable, LineConfig, LineTable, Recorded, Telephony
 from hub.config_texts import TemplateConfig, TemplateTable
 from hub.contracts import (
     Adapter,
+    Calendar,
     Connector,
     Dialer,
     Door,
@@ -118,6 +121,7 @@ class SourceTable(_Table):
     canary_minutes: int = Field(0, ge=0)
     team: str = ""
     plan: str = ""
+    agents: list[str] = []
 
 
 class CrmTable(_Table):
@@ -140,10 +144,13 @@ TABLES: Mapping[str, type[BaseModel]] = MappingProxyType(
         "sources": SourceTable,
         "oauth": OAuthTable,
         "plans": PlanTable,
+        "booking": BookingTable,
+        "event_types": EventType,
+        "booking_forms": Form,
         "crm": CrmTable,
     }
 )
-"""The tables of the file. All but `hub`, `privacy`, `inbox` and `calls` hold one such table for each name."""
+"""The tables of the file. All but `hub`, `privacy`, `inbox`, `calls` and `booking` hold one such for each name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +183,7 @@ class Plugins:
     sender: Sender | None
     dialer: Dialer | None = None
     recorder: Recorder | None = None
+    calendar: Calendar | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +193,8 @@ class SourceConfig:
     "" where a password does, and *account* whoever gives it where that is another than the mailbox itself. *team* is
     the team its new conversations belong to, "" for none. Every *canary_minutes* (0: never) it sends a test mail to
     itself.
-    *plan* is the routing plan by which the hub answers its calls, "" where it only observes them.
+    *plan* is the routing plan by which the hub answers its calls, "" where it only observes them. *agents* are those
+    whose time is taken by what lies in it, where it is a calendar.
     `Config.plugins` builds the plug-ins it *offers*."""
 
     name: str
@@ -198,6 +207,7 @@ class SourceConfig:
     canary_minutes: int
     team: str
     plan: str
+    agents: tuple[str, ...]
     offers: registry.Provider = field(repr=False)
     typed: Mapping[type[Settings], Settings] = field(repr=False)
 
@@ -251,6 +261,7 @@ class Config:
     inbox: InboxConfig
     telephony: Telephony
     plans: Mapping[str, Plan]
+    booking: BookingConfig
     templates: Mapping[str, TemplateConfig]
     oauth: Mapping[str, App]
     keys: tuple[bytes, ...] = field(repr=False)
@@ -268,6 +279,11 @@ class Config:
     def store_path(self) -> Path | None:
         """The SQLite file, None where the store is a PostgreSQL."""
         return Path(self.store.removeprefix("sqlite:///")) if self.store.startswith("sqlite:///") else None
+
+    def zone(self, agent: str) -> ZoneInfo:
+        """The zone in which a colleague works: that of her hours, else the hub's own."""
+        hours = self.agents[agent].hours if agent in self.agents else ""
+        return self.telephony.hours[hours].zone if hours else ZoneInfo(self.timezone)
 
     def webhook_url(self, source: str) -> str:
         """Where the provider of *source* reaches us, and what it signs."""
@@ -287,15 +303,17 @@ class Config:
     def plugins(self, source: str, lend: Lend | None = None) -> Plugins:
         """The plug-ins of *source*, newly built. Raises what their constructors raise (`Misconfigured`)."""
         config = self.sources[source]
+        theirs = [handle for agent in config.agents for handle in self.agents[agent].handles]
         setup = Setup(
             name=config.name,
             region=self.region,
-            ours=config.ours,
+            ours=tuple(dict.fromkeys((*config.ours, *theirs))),
             rings=config.rings,
             agents=tuple(self.agents.values()),
             webhook_url=self.webhook_url(source),
             loan=lend(source) if lend else None,
             plan=config.plan,
+            zone=self.zone(config.agents[0]).key if config.agents else self.timezone,
         )
 
         def build(plugin: Callable[..., Value] | None, settings: Settings | None) -> Value | None:
@@ -313,6 +331,7 @@ class Config:
             sender=build(offers.sender, of(offers.sender)),
             dialer=build(offers.dialer, of(offers.dialer)),
             recorder=build(offers.recorder, of(offers.recorder)),
+            calendar=build(offers.calendar, of(offers.calendar)),
         )
 
     def adapters(self) -> tuple[dict[str, Adapter], tuple[Problem, ...]]:
@@ -391,6 +410,7 @@ class _Reader:
             inbox=self.inbox(),
             telephony=telephony,
             plans=MappingProxyType(self.plans(agents, teams)),
+            booking=self.booking(agents),
             templates=MappingProxyType(self.templates()),
             oauth=MappingProxyType(self.oauth()),
             keys=self.keys(hub.key),
@@ -471,6 +491,43 @@ class _Reader:
             if made:
                 plans[name] = made
         return plans
+
+    def booking(self, agents: Mapping[str, Agent]) -> BookingConfig:
+        """How appointments are booked, the event types, and the forms that lead to them."""
+        table = self.checked("booking", BookingTable, self.section("booking")) or BookingTable()
+        self.named("booking.mails_from", table.mails_from, "sources")
+        self.named("booking.texts_from", table.texts_from, "sources")
+        types, forms = {}, {}
+        for slug, written in self.tables("event_types"):
+            path = f"event_types.{values.quoted(slug)}"
+            if (read := self.checked(path, EventType, written)) is None:
+                continue
+            for place, agent in enumerate(read.hosts):
+                self.agent(f"{path}.hosts[{place}]", agent, agents)
+            self.named(f"{path}.hours", read.hours, "hours")
+            self.named(f"{path}.team", read.team, "teams")
+            types[slug] = read
+        for slug, written in self.tables("booking_forms"):
+            path = f"booking_forms.{values.quoted(slug)}"
+            if (form := self.checked(path, Form, written)) is None:
+                continue
+            for place, route in enumerate(form.routes):
+                where = f"{path}.routes[{place}]"
+                if route.host:
+                    self.agent(f"{where}.host", route.host, agents)
+            forms[slug] = form
+        return BookingConfig(
+            mails_from=table.mails_from,
+            texts_from=table.texts_from,
+            company=table.company,
+            stale_minutes=table.stale_minutes,
+            hold_minutes=table.hold_minutes,
+            new_contacts=table.new_contacts,
+            origins=self.all("booking.origins", table.origins, values.origin),
+            refused_domains=tuple(domain.lower() for domain in table.refused_domains),
+            types=MappingProxyType(types),
+            forms=MappingProxyType(forms),
+        )
 
     def opening(self, name: str, path: str, table: HoursTable) -> Hours:
         """One table of hours."""
@@ -594,6 +651,8 @@ class _Reader:
             return None
         typed = self.settings(path, offers.settings, own, [*SourceTable.model_fields], source=name)
         self.named(f"{path}.plan", frame.plan, "plans", source=name)
+        for place, agent in enumerate(frame.agents):
+            self.agent(f"{path}.agents[{place}]", agent, agents, name)
         if frame.oauth and frame.oauth not in (apps := self.section("oauth")):
             guess = registry.nearest(frame.oauth, apps)
             cure = f'Did you mean "{guess}"?' if guess else f"Add [oauth.{frame.oauth}]."
@@ -612,6 +671,7 @@ class _Reader:
             canary_minutes=frame.canary_minutes,
             team=frame.team,
             plan=frame.plan,
+            agents=tuple(dict.fromkeys(agent for agent in frame.agents if agent in agents)),
             offers=offers,
             typed=MappingProxyType(typed),
         )

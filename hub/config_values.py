@@ -43,6 +43,14 @@ def public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def origin(text: str) -> str:
+    """A web site as browsers name it (RFC 6454): scheme, host and port, nothing behind them."""
+    parts = urlsplit(text) if _splits(text) else urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or text != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError(f'"{text}" is no web site. Write one such as "https://www.example.org", without a path.')
+    return text.lower()
+
+
 def store(text: str, folder: Path) -> str:
     """The URL of the store; a relative SQLite file lies in *folder*, the config file's."""
     if text.startswith("sqlite:///") and len(text) > len("sqlite:///") and ":memory:" not in text:
