@@ -29,7 +29,8 @@ REDIRECTS = 3
 LONGEST_WORDS = 300
 
 _PORTS = {"http": 80, "https": 443}
-_SAFE = frozenset({"GET", "HEAD"})
+# RFC 9110, 9.2.1, and what WebDAV (RFC 4918, RFC 3253) adds.
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # RFC 9110, 15.6: the server may have done it and lost the answer on the way back.
 _PERHAPS_DONE = frozenset({408, 500, 502, 504})
@@ -107,6 +108,7 @@ class Client:
         query: Sequence[tuple[str, str]] = (),
         form: Sequence[tuple[str, str]] | None = None,
         json: Any = None,
+        content: tuple[str, bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         accept: Collection[int] = (),
         media: tuple[str, ...] = (),
@@ -117,17 +119,17 @@ class Client:
         """The answer to one request, which is tried once. It is a success (2xx) or one of the statuses in *accept*.
 
         *path* begins with a slash and is below the base URL, or is a whole URL of the same scheme, host and port.
-        *form* and *json* are bodies. *media* are beginnings of the media types a success may have (`("audio/",)`);
-        *most* is the largest body in bytes, *seconds* the longest time. *redirects*: a GET follows them on the same
-        host; elsewhere they end in `Unsupported`.
+        *form* and *json* are bodies, and *content* one of any media type with its bytes. *media* are beginnings of the
+        media types a success may have (`("audio/",)`); *most* is the largest body in bytes, *seconds* the longest time.
+        *redirects*: a request that changes nothing follows them on the same host; elsewhere they end in `Unsupported`.
 
-        Raises `Rejected` (401, 403), `Unavailable` (not reached, 429, 503; a GET also where no answer came, and for
-        every 5xx), `Unsupported` (another address, any other status, too large, another media type), `Misconfigured`
-        (a certificate that is not to be trusted, a host that does not exist). Where a request that may change
-        something was sent and no answer tells what became of it, `TimeoutError`.
+        Raises `Rejected` (401, 403), `Unavailable` (not reached, 429, 503; a request that changes nothing also where no
+        answer came, and for every 5xx), `Unsupported` (another address, any other status, too large, another media
+        type), `Misconfigured` (a certificate that is not to be trusted, a host that does not exist). Where a request
+        that may change something was sent and no answer tells what became of it, `TimeoutError`.
         """
         url = self._url(path, query)
-        body, sent = _body(form, json)
+        body, sent = _body(form, json, content)
         headers = {**self._headers, **sent, **(headers or {})}
         limit = seconds or self._seconds
         for _ in range(REDIRECTS + 1):
@@ -230,11 +232,15 @@ def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
     return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme)
 
 
-def _body(form: Sequence[tuple[str, str]] | None, json: Any) -> tuple[bytes | None, dict[str, str]]:
+def _body(
+    form: Sequence[tuple[str, str]] | None, json: Any, content: tuple[str, bytes] | None
+) -> tuple[bytes | None, dict[str, str]]:
     if form is not None:
         return urlencode(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
     if json is not None:
         return orjson.dumps(json), {"Content-Type": "application/json"}
+    if content is not None:
+        return content[1], {"Content-Type": content[0]}
     return None, {}
 
 
