@@ -108,6 +108,7 @@ class InboxTable(_Table):
     undo_seconds: int = Field(10, ge=0, le=120)
     amber_hours: float = Field(4, gt=0)
     red_hours: float = Field(24, gt=0)
+    authenticated_by: list[str] = []
 
 
 class SourceTable(_Table):
@@ -224,11 +225,13 @@ class CrmConfig:
 
 @dataclass(frozen=True, slots=True)
 class InboxConfig:
-    """A letter can be called back for *undo_seconds*; what waits for us turns amber after *amber_hours*, then red."""
+    """A letter can be called back for *undo_seconds*; what waits for us turns amber after *amber_hours*, then red.
+    *authenticated_by* are the mail servers of ours whose word on who wrote a mail is believed (`authserv-id`)."""
 
     undo_seconds: int = 10
     amber_hours: float = 4
     red_hours: float = 24
+    authenticated_by: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -607,7 +610,8 @@ class _Reader:
         table = self.checked("inbox", InboxTable, self.section("inbox")) or InboxTable()
         if table.red_hours < table.amber_hours:
             self.wrong("inbox.red_hours", f"must not be less than amber_hours, which is {table.amber_hours:g}.")
-        return InboxConfig(table.undo_seconds, table.amber_hours, table.red_hours)
+        servers = frozenset(name.lower() for name in table.authenticated_by)
+        return InboxConfig(table.undo_seconds, table.amber_hours, table.red_hours, servers)
 
     def agent(self, path: str, agent: str, agents: Mapping[str, object], source: str = "") -> None:
         """*agent* must be one of *agents*."""

@@ -28,6 +28,7 @@ from hub.letters.letters import answered
 from hub.letters.reports import reported
 from hub.live import LiveEvent
 from hub.match import match
+from hub.meetings import series
 from hub.ours import Ours
 from hub.privacy import sharing
 from hub.store.schema import activities, events, interactions, micros, moment, quarantine, sources, tombstones
@@ -121,6 +122,7 @@ def _claim(conn: sa.Connection, parts: Sequence[Part]) -> tuple[list[Part], list
 def _fold(conn: sa.Connection, parts: Sequence[Part], books: Books) -> list[Subject]:
     """The interactions that the new events of *parts* make or change, in the order of their keys."""
     entries = twins.by_first_name(conn, [(part.source, entry) for part in parts for entry in part.entries])
+    entries = series.with_instances(conn, entries)
     found = {row.key: row for row in map(Row._make, _FOUND(conn, sorted({entry.event.key for _, entry in entries})))}
     entries = _told_apart(conn, entries, found)
     entries = twins.made_one(conn, entries, found, books.ours.handles, lambda keys: map(Row._make, _FOUND(conn, keys)))

@@ -91,7 +91,9 @@ class Service:
             live = await stack.enter_async_context(RedisLive(config.redis) if config.redis else Live())
             ours = ours_of(config)
             never = NeverLog(config.privacy.never_log)
-            mailroom = await stack.enter_async_context(Mailroom(Guide(mail_rules(config), config.region, tokens)))
+            mailroom = await stack.enter_async_context(
+                Mailroom(Guide(mail_rules(config), config.region, tokens, config.inbox.authenticated_by))
+            )
             unrecorded = Unrecorded(live, ours, store.ids)
             metrics = Metrics()
             grants = Grants(store, config)

@@ -12,12 +12,13 @@ from datetime import UTC, datetime, timedelta
 
 from hub.facts import content_key
 from hub.formats import automatic, handles, ics, mail
+from hub.formats.authentication import authenticated
 from hub.formats.digest import digest
 from hub.formats.quotes import new_text
 from hub.formats.reports import Report, looks_like_report, report
 from hub.formats.search import terms
 from hub.letters.token import Tokens
-from hub.meetings import event_of
+from hub.meetings.said import NEEDS_AUTHENTICATION, event_of, speakers
 from hub.privacy.mail_rules import MailRules
 from hub.vocabulary import Channel, Copy, Event, Level, Message, Participant, RawMail, Role, Unreadable
 
@@ -35,11 +36,13 @@ _ADDRESS = re.compile(rb"[^\s<>\"',;:()]+@[^\s<>\"',;:()]+")
 @dataclass(frozen=True, slots=True)
 class Guide:
     """What mails are understood by: the privacy *rules*, the *region* in which numbers without a country code are
-    read, and the *tokens* by which mails of ours are known, where we send any."""
+    read, the *tokens* by which mails of ours are known, where we send any, and the mail *servers* (authserv-ids) whose
+    word on who wrote a mail is believed."""
 
     rules: MailRules = field(default_factory=MailRules)
     region: str = ""
     tokens: Tokens | None = None
+    servers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def understand(source: str, letter: RawMail, guide: Guide) -> Opened | Unreadabl
         copy=copy,
         search=_searched(parsed, people, level),
     )
-    return Opened(event, blob, tuple(_meetings(letter.raw, parsed, event, guide.region)))
+    return Opened(event, blob, tuple(_meetings(letter.raw, parsed, event, guide)))
 
 
 def forbidden(raw: bytes, copy: Copy, rules: MailRules) -> bool:
@@ -131,25 +134,37 @@ def _comes_back(parsed: mail.Mail, tokens: Tokens | None) -> bool:
     return tokens.conversation_of(parsed.message_id) is None
 
 
-def _meetings(raw: bytes, parsed: mail.Mail, event: Event, region: str) -> Iterator[Event]:
-    """What the calendar parts say, where it comes from the meeting's organizer: anybody can write an invitation in
-    somebody else's name. A part whose object says another method than its header is not believed (RFC 6047, 2.4)."""
+def _meetings(raw: bytes, parsed: mail.Mail, event: Event, guide: Guide) -> Iterator[Event]:
+    """What the calendar parts say, where it comes from whoever it speaks for: anybody can write an invitation in
+    somebody else's name. What takes back what was said, or answers it, needs more than a name: a signature that our
+    mail server has checked, or a thread of ours. A part whose object says another method than its header is not
+    believed (RFC 6047, 2.4)."""
     copy = event.copy
     if not parsed.calendars or copy is None or copy.level is not Level.ALL:
         return
     senders = {handle for each in parsed.sender if (handle := handles.mail(each.address))}
+    sure = _known_thread(parsed, guide.tokens) or any(
+        authenticated(parsed.headers, guide.servers, sender.rpartition("@")[2]) for sender in senders
+    )
     for part in parsed.calendars:
         try:
             found = ics.events(mail.attachment(raw, part.index))
         except mail.Unreadable:
             continue  # it stays an attachment
         for number, said in enumerate(found[:MOST_MEETINGS]):
-            organizer = handles.mail(said.organizer.address) if said.organizer else None
-            if organizer not in senders or (part.method and part.method != said.method):
+            if not senders & speakers(said) or (part.method and part.method != said.method):
                 continue
-            meeting = event_of(said, _place(copy), region)
+            if said.method in NEEDS_AUTHENTICATION and not sure:
+                continue
+            meeting = event_of(said, _place(copy), guide.region)
             if meeting is not None:
                 yield replace(meeting, id=f"{event.id}/{part.index}.{number}")
+
+
+def _known_thread(parsed: mail.Mail, tokens: Tokens | None) -> bool:
+    """Whether it answers a mail of ours: only who had that mail can name it."""
+    before = (*parsed.references, parsed.in_reply_to)
+    return tokens is not None and any(tokens.conversation_of(each) is not None for each in before if each)
 
 
 def _place(copy: Copy) -> Copy:

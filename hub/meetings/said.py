@@ -43,7 +43,7 @@ def event_of(said: IcsEvent, copy: Copy, region: str) -> Event | None:
     instance = said.recurrence_id or (said.start if said.method == "ADD" else None)
     return Event(
         key=f"ical:{uid}/{instance:%Y%m%dT%H%M%SZ}" if instance else f"ical:{uid}",
-        id=stable_id(said.method, said.sequence, said.dtstamp, facts),
+        id=stable_id(copy.place, copy.provider_id, said.method, said.sequence, said.dtstamp, facts),
         channel=Channel.CALENDAR,
         at=said.dtstamp or said.start or datetime.now(UTC),
         facts=redacted(facts, copy.level.rank),

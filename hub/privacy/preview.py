@@ -115,7 +115,7 @@ async def preview(
     tell(0, total)
     if total == 0:
         return found
-    guide = Guide(mail_rules(config), config.region)
+    guide = Guide(mail_rules(config), config.region, servers=config.inbox.authenticated_by)
     read, began = 0, False
     async with aclosing(connector.listen(None)) as arrivals:
         while True:

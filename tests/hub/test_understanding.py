@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from hub import Copy, Level, Meeting, Message, RawMail
+from hub import Attendance, Copy, Level, Meeting, Message, RawMail
 from hub.formats.automatic import LOOP_HEADER
 from hub.formats.digest import digest
 from hub.letters.token import Tokens
@@ -22,7 +23,7 @@ IMIP = EMAIL / "synthetic" / "imip"
 EXPECTED = json.loads((IMIP / "expected.json").read_text())
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 TOKENS = Tokens("key of these tests")
-GUIDE = Guide(MailRules(), "DE", TOKENS)
+GUIDE = Guide(MailRules(), "DE", TOKENS, frozenset({"mx.example.org"}))
 
 
 def opened(raw: bytes, copy: Copy | None = None) -> Opened:
@@ -55,17 +56,47 @@ def test_an_invitation_is_a_meeting_once(name: str, start: str) -> None:
     assert meeting(name).starts_at == utc(EXPECTED[name][start])
 
 
+def said_by_the_server(raw: bytes, domain: str) -> bytes:
+    """As our own mail server hands it on, having looked at its signature."""
+    return f"Authentication-Results: mx.example.org; dmarc=pass header.from={domain}\r\n".encode() + raw
+
+
 def test_one_instance_is_cancelled_and_the_series_is_not() -> None:
-    found = opened((IMIP / "outlook-cancel-one-instance.eml").read_bytes())
-    (event,) = found.meetings
+    raw = (IMIP / "outlook-cancel-one-instance.eml").read_bytes()
+    (event,) = opened(said_by_the_server(raw, "example.net")).meetings
     assert isinstance(event.facts, Meeting)
     assert event.facts.cancelled
     assert event.key.endswith(f"/{utc(EXPECTED['outlook-cancel-one-instance']['recurrence_id_utc']):%Y%m%dT%H%M%SZ}")
 
 
-@pytest.mark.parametrize("name", ["outlook-counter", "apple-reply-tentative"])
-def test_what_attendees_say_moves_nothing(name: str) -> None:
-    assert opened((IMIP / f"{name}.eml").read_bytes()).meetings == ()
+@pytest.mark.parametrize("name", ["outlook-cancel-one-instance", "outlook-counter", "apple-reply-tentative"])
+def test_nobody_answers_or_cancels_in_somebody_elses_name(name: str) -> None:
+    raw = (IMIP / f"{name}.eml").read_bytes()
+    assert opened(raw).meetings == ()
+    assert opened(said_by_the_server(raw, "else.example")).meetings == ()
+
+
+def test_who_answers_a_mail_of_ours_needs_no_signature() -> None:
+    raw = (IMIP / "apple-reply-tentative.eml").read_bytes()
+    ours = TOKENS.message_id(7, "hub.example").encode()
+    (event,) = opened(b"References: " + ours + b"\r\n" + raw).meetings
+    assert isinstance(event.facts, Meeting)
+    assert [answer.attendance for answer in event.facts.answers] == [Attendance.TENTATIVE]
+
+
+def test_another_time_that_somebody_asks_for_moves_nothing() -> None:
+    raw = (IMIP / "outlook-counter.eml").read_bytes()
+    sender = re.search(rb"^From:.*@([\w.]+)", raw, re.MULTILINE)
+    assert sender is not None
+    (event,) = opened(said_by_the_server(raw, sender[1].decode())).meetings
+    assert isinstance(event.facts, Meeting)
+    assert (event.facts.participants, event.facts.starts_at, event.facts.sequence) == (
+        None,
+        event.facts.series_start,
+        None,
+    )
+    (answer,) = event.facts.answers
+    assert answer.proposed_start is not None
 
 
 def test_an_invitation_in_somebody_elses_name_is_only_a_mail() -> None:
