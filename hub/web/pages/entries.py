@@ -15,7 +15,7 @@ from hub.privacy.visibility import readable
 from hub.timeline import Item
 from hub.vocabulary import Call, Channel, Direction, Kind, Level, Meeting, Message
 from hub.web.i18n import Reader
-from hub.web.pages import words
+from hub.web.pages import meeting_words, words
 from hub.web.pages.parties import Parties, Party
 
 COLLAPSE_FROM = 4
@@ -82,8 +82,8 @@ def entry(
         said, tone = words.outcome(reader, item.direction, item.state, item.outcome, facts.duration or 0)
         leg = answered_by(facts) if item.direction is Direction.INBOUND else None
         whom = (colleagues.get(leg.agent or "") or colleagues.get(leg.phone or "") if leg else "") or whom
-    elif isinstance(facts, Meeting) and facts.cancelled:
-        said, tone = reader.gettext("cancelled"), "late"
+    elif isinstance(facts, Meeting):
+        said, tone = meeting_words.summary(reader, facts)
     title = item.title
     if item.channel is Channel.EMAIL and not title:
         hidden = not readable(item.level, Level.SUBJECT)

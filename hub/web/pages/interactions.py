@@ -25,7 +25,7 @@ from hub.timeline import Item, one
 from hub.vocabulary import Agent, Attachment, Call, Direction, Level, Meeting, Mention, Message, Outcome
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
-from hub.web.pages import call_words, entries, frame, mail_view, words
+from hub.web.pages import call_words, entries, frame, mail_view, meeting_words, words
 from hub.web.pages.calls_recordings import Sound, sounds, transcript
 from hub.web.pages.contacts import text
 from hub.web.pages.entries import Entry
@@ -73,6 +73,7 @@ class Unfolded:
     sounds: tuple[Sound, ...] = ()
     transcript: str = ""
     came_of_it: tuple[str, ...] = ()
+    answers: tuple[meeting_words.Said, ...] = ()
 
 
 async def unfolded(request: web.Request) -> web.Response:
@@ -107,6 +108,7 @@ def unfold(
             plain, html = body.text, body.html is not None
         except Unreadable as error:
             lost = str(error)
+    everybody = (*people.began, *people.reached, *people.copied)
     kinds = {"Call": Call, "Meeting": Meeting, "Mention": Mention, "Message": Message}
     return Unfolded(
         item=item,
@@ -122,6 +124,7 @@ def unfold(
         sounds=sounds(conn, speaks, item),
         transcript=transcript(item),
         came_of_it=_came_of_it(conn, item, names) if isinstance(facts, Call) else (),
+        answers=meeting_words.answers(speaks, facts, everybody) if isinstance(facts, Meeting) else (),
     )
 
 
