@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -25,6 +25,7 @@ from hub.formats.digest import digest
 from hub.live import Live
 from hub.mailroom import Mailroom
 from hub.metrics import Metrics
+from hub.ours import Ours
 from hub.privacy.never_log import NeverLog
 from hub.record import record
 from hub.replay import CannotReplay, items
@@ -37,6 +38,7 @@ from hub.unrecorded import Unrecorded
 from hub.vocabulary import Call, Channel, Copy, Event, Flagged, Item, RawMail, Receipt, Removed, Unreadable
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 BATCH_ITEMS = 64
 BATCH_BYTES = 1 << 20
@@ -243,6 +245,27 @@ class Ingest:
         self._live.publish(recorded.news)
         self._metrics.recorded(parts, time.perf_counter() - began)
         return recorded
+
+    @property
+    def ours(self) -> Ours:
+        """Our own addresses."""
+        return self._books.ours
+
+    async def record_with(
+        self, source: str, items: Sequence[Item], work: Callable[[Connection], T], lane: Lane = Lane.PEOPLE
+    ) -> T:
+        """Do *work* and record *items* of *source* in one transaction: both happen, or neither. Answers what *work*
+        does. Raises what it raises, and `Unavailable`."""
+        part = await self._prepare(source, items, live=False)
+        await self._settle_large(part)
+
+        def both(conn: Connection) -> tuple[T, Recorded]:
+            done = work(conn)
+            return done, record(conn, [part], self._books)
+
+        done, recorded = await self._store.write(both, lane)
+        self._live.publish(recorded.news)
+        return done
 
     async def quarantine(self, source: str, kind: str, reason: str, raw: bytes, about: dict[str, Any]) -> None:
         """Put *raw* aside durably: *kind* is `mail`, `delivery` or `event`; *about* is what a replay will need."""
