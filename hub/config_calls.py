@@ -6,11 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.hours import Hours, Span
+from hub import config_values as values
+from hub.config_reader import Reader
+from hub.hours import WEEKDAYS, Hours, Span, read_spans
+from hub.inbox.teams import Team
+from hub.routing.plan import Plan
+from hub.routing.tables import PlanTable
+from hub.routing.tables import read as read_plan
+from hub.vocabulary import Agent
+
+_NEVER: tuple[Span, ...] = ()
 
 
 class _Table(BaseModel):
@@ -107,3 +118,83 @@ class Telephony:
     def line(self, handle: str) -> LineConfig:
         """What is said of one of our numbers; what holds for all where nothing is."""
         return self.lines.get(handle, LineConfig(handle))
+
+
+def read_telephony(reader: Reader) -> Telephony:
+    """What is said of calls, hours and lines."""
+    hours = {}
+    for name, table in reader.tables("hours"):
+        path = f"hours.{values.quoted(name)}"
+        if (read := reader.checked(path, HoursTable, table)) is not None:
+            hours[name] = _opening(reader, name, path, read)
+    lines = {}
+    for number, table in reader.section("lines").items():
+        path = f"lines.{values.quoted(number)}"
+        handle = reader.value(path, "", reader.handle, number)
+        line = reader.checked(path, LineTable, table) if isinstance(table, dict) else None
+        if not isinstance(table, dict):
+            reader.wrong(path, f"must be a table. Write [{path}] and its keys below.")
+        if handle and line is not None:
+            record = Recorded(line.record)
+            lines[handle] = LineConfig(handle, line.name, record, line.voicemail, line.keep_days)
+    return Telephony(_calls(reader), MappingProxyType(hours), MappingProxyType(lines))
+
+
+def _opening(reader: Reader, name: str, path: str, table: HoursTable) -> Hours:
+    """One table of hours."""
+    zone = reader.value(f"{path}.timezone", "UTC", values.timezone, table.timezone or reader.timezone)
+    week = [reader.value(f"{path}.{day}", _NEVER, read_spans, getattr(table, day)) for day in WEEKDAYS]
+    special = {}
+    for day, text in table.special.items():
+        where = f"{path}.special.{values.quoted(day)}"
+        when = reader.value(where, None, values.day, day)
+        if when is not None:
+            special[when] = reader.value(where, _NEVER, read_spans, text)
+    return Hours(name, ZoneInfo(zone), week, frozenset(table.holidays), MappingProxyType(special))
+
+
+def _calls(reader: Reader) -> CallsConfig:
+    """How calls are worked on."""
+    table = reader.checked("calls", CallsTable, reader.section("calls")) or CallsTable()
+    reader.named("calls.hours", table.hours, "hours")
+    span = reader.value("calls.call_from", _NEVER, read_spans, f"{table.call_from}-{table.call_to}")
+    days = set()
+    for place, day in enumerate(table.quiet_days):
+        if day in WEEKDAYS:
+            days.add(WEEKDAYS.index(day))
+        else:
+            reader.wrong(f"calls.quiet_days[{place}]", values.unknown(day, WEEKDAYS, "weekday"))
+    for place, source in enumerate(table.dialers):
+        reader.named(f"calls.dialers[{place}]", source, "sources")
+    return CallsConfig(
+        table.ring_seconds,
+        table.wrap_up_seconds,
+        tuple(dict.fromkeys(table.dispositions)),
+        table.missed_hours,
+        table.hours,
+        table.presumed_over_hours,
+        span[0] if span else None,
+        frozenset(days),
+        frozenset(reader.all("calls.consent_regions", table.consent_regions, values.region)),
+        tuple(table.dialers),
+    )
+
+
+def read_plans(reader: Reader, agents: Mapping[str, Agent], teams: Mapping[str, Team]) -> dict[str, Plan]:
+    """The routing plans."""
+    plans = {}
+    for name, table in reader.tables("plans"):
+        path = f"plans.{values.quoted(name)}"
+        read = reader.checked(path, PlanTable, table)
+        made = read and read_plan(
+            name,
+            path,
+            read,
+            reader.wrong,
+            hours=reader.section("hours"),
+            agents={agent.id: agent.skills for agent in agents.values()},
+            teams={team.id: team.agents for team in teams.values()},
+        )
+        if made:
+            plans[name] = made
+    return plans

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hub import config_values as values
+from hub.config_reader import Reader
+
 _GAP = re.compile(r"\{\{\s*([A-Za-z0-9_]{1,40})\s*\}\}")
 
 
@@ -41,3 +44,16 @@ class TemplateConfig:
     def filled(self, values: Mapping[str, str]) -> str:
         """The text as it is read; a gap without a value stays."""
         return _GAP.sub(lambda gap: values.get(gap[1], "") or gap[0], self.text)
+
+
+def read_templates(reader: Reader) -> dict[str, TemplateConfig]:
+    """The texts that may begin a conversation where free text may not."""
+    templates = {}
+    for name, table in reader.tables("templates"):
+        path = f"templates.{values.quoted(name)}"
+        if (read := reader.checked(path, TemplateTable, table)) is None:
+            continue
+        reader.named(f"{path}.source", read.source, "sources")
+        language = reader.value(f"{path}.language", "", values.language_tag, read.language) if read.language else ""
+        templates[name] = TemplateConfig(name, read.source, read.id, read.text, language)
+    return templates
