@@ -73,7 +73,6 @@ class Reading:
         first = not place.known
         done = len(there) - len(paths) if first else 0
         place = Place(total=len(there) if first else 0, known=place.known)
-        fewer = marks.keep(there.keys())
         pages = [paths[begin : begin + PAGE] for begin in range(0, len(paths), PAGE)] or [[]]
         for page in pages:
             items = await self._items(calendar, page)
@@ -83,7 +82,8 @@ class Reading:
                 done += len(page)
                 yield self._arrival(calendar, replace(place, marks=str(marks), done=done), items, live=not first)
                 continue
-            if first or fewer:
+            # Not before: who resumes must still see that something went.
+            if marks.keep(there.keys()) or first:
                 items.append(hub.Inventory(calendar.path, frozenset(there)))
             # A calendar without any tag is listed each time, and told of only where something is new.
             if items or calendar.ctag:
