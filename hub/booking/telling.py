@@ -1,0 +1,81 @@
+"""Who is told what of a booking: notices to the invitees, queued in the transaction they tell of; hints to screens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from hub.booking.means import Means
+from hub.booking.rows import TOLD, Guest, Row
+from hub.crm.records import insert
+from hub.live import LiveEvent
+from hub.store.schema import EPOCH, booking_notices
+
+PROVIDERS = frozenset(("booked", "moved", "cancelled"))
+"""Kinds of notices that a provider sends by itself, where it tells the invited."""
+
+
+def queue(conn: Connection, means: Means, row: Row, seats: Sequence[Guest], kind: str, now: datetime) -> None:
+    """Have the invitees told, each once for each state of the appointment: by the hub, unless the provider does."""
+    if row.notifier == "provider" and kind in PROVIDERS:
+        return
+    for seat in seats:
+        for mail in dict.fromkeys((seat.mail, *seat.guests)):
+            if mail:
+                _write(conn, means, seat.id, kind, "mail", f"mailto:{mail}", row.sequence, now, "due")
+
+
+def once(conn: Connection, means: Means, seat: Guest, kind: str, agent: str, sequence: int, about: datetime) -> bool:
+    """Write down that *agent*'s screen is told of *kind*; False where it was told before, of the same thing
+    (*about*)."""
+    return _write(conn, means, seat.id, kind, TOLD, agent, sequence, about, "told")
+
+
+def _write(
+    conn: Connection,
+    means: Means,
+    booking_id: int,
+    kind: str,
+    way: str,
+    recipient: str,
+    sequence: int,
+    due_at: datetime,
+    state: str,
+) -> bool:
+    statement = insert(conn, booking_notices).values(
+        id=means.store.ids(),
+        booking_id=booking_id,
+        kind=kind,
+        way=way,
+        recipient=recipient,
+        sequence=sequence,
+        due_at=due_at,
+        state=state,
+    )
+    return bool(conn.execute(statement.on_conflict_do_nothing()).rowcount)
+
+
+def hints(row: Row, seats: Iterable[Guest], state: str, hosts: Sequence[str] = ()) -> list[LiveEvent]:
+    """Word of it for the screens of its hosts (or of *hosts*)."""
+    return [
+        LiveEvent(
+            "booking",
+            {
+                "id": str(seat.id),
+                "state": state,
+                "agent": host,
+                "name": seat.name,
+                "title": row.title,
+                "starts_at": row.starts_at.isoformat(),
+            },
+            host,
+        )
+        for seat in seats
+        for host in (hosts or row.hosts)
+    ]
+
+
+BEGINNING = EPOCH
+"""What a thing is told about that has no time of its own."""
