@@ -11,6 +11,8 @@ from typing import Protocol, TypeVar
 
 from hub.availability import Availability, Rota
 from hub.batch import Books
+from hub.booking.catalogue import Catalogue
+from hub.booking.slots import Slots
 from hub.calls.closing import Closing
 from hub.calls.missed import Due
 from hub.calls.overdue import Overdue
@@ -76,6 +78,8 @@ class Service:
     dialing: Dialing
     routing: Router
     dial_lists: Runner
+    event_types: Catalogue
+    slots: Slots
 
     def lend(self, source: str) -> SourceLoan:
         """What the plug-ins of *source* may have of what only a running hub keeps."""
@@ -129,6 +133,7 @@ class Service:
             presence = await stack.enter_async_context(Presence.open(live))
             waking = await stack.enter_async_context(Waking.open(store, live))
             desk = Desk(store, live, waking, config.agents, config.teams)
+            event_types = Catalogue(store, config)
             yield cls(
                 config=config,
                 store=store,
@@ -150,6 +155,8 @@ class Service:
                 dialing=dialing,
                 routing=Router(store, ingest, firm_of(config), config.plans, answered),
                 dial_lists=Runner(store, live, dialing, ready),
+                event_types=event_types,
+                slots=Slots(store, config, event_types),
             )
 
 

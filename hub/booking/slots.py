@@ -1,0 +1,305 @@
+"""Which times an event type offers, and who would take them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from hub.booking import choosing
+from hub.booking.catalogue import Catalogue
+from hub.booking.choosing import Choice, Slot, StandIn
+from hub.booking.explain import Explanation, HostReasons, Taken, named, told
+from hub.booking.known import Known, read
+from hub.booking.openings import DAY, always, hours_of
+from hub.booking.rules import AgentBusy, CalendarState, Length, Reason, Week, nobody, person
+from hub.booking.together import Board
+from hub.booking.types import EventType
+from hub.config import Config
+from hub.config_values import timezone
+from hub.crm.records import Unknown
+from hub.store import Store
+from hub.store.schema import micros
+
+_NEAR = 7 * DAY
+_FAR = 800 * DAY
+"""Beyond this, before or after now, nothing is looked up: no window reaches there."""
+
+
+class Calendars(Protocol):
+    """What is known of people's calendars: see `hub.calendars`."""
+
+    async def busy(self, agents: Sequence[str], since: datetime, until: datetime) -> Mapping[str, AgentBusy]:
+        """When each of *agents* is busy in that time."""
+        ...
+
+    async def taking(self, agent: str, since: datetime, until: datetime, *, reader: str = "") -> Sequence[Taken]:
+        """The events that take that time, as *reader* may see them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The times that are offered, in order. *stale* are the hosts who are left out because a calendar of theirs is too
+    old to be believed; *next* is the first time after those asked for, where there is none among them."""
+
+    slots: tuple[Slot, ...]
+    stale: tuple[str, ...] = ()
+    next: Slot | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoCalendars:
+    """The calendars of people who have none."""
+
+    spans: tuple[tuple[int, int], ...] = ()
+    calendars: tuple[CalendarState, ...] = ()
+
+
+class Slots:
+    """The times of one hub's event types. All moments are aware, all durations minutes.
+
+    Every method raises `Unknown` where there is no such event type (or it is archived), and `ValueError` for a duration
+    or host that it does not have, and for moments without a zone.
+    """
+
+    def __init__(self, store: Store, config: Config, catalogue: Catalogue, calendars: Calendars | None = None) -> None:
+        self._store = store
+        self._config = config
+        self._catalogue = catalogue
+        self._calendars = calendars
+
+    async def offered(
+        self,
+        slug: str,
+        duration: int,
+        since: datetime,
+        until: datetime,
+        *,
+        without: int | None = None,
+        host: str = "",
+        now: datetime | None = None,
+    ) -> Offer:
+        """The times at which it can begin from *since* until *until* (exclusive), which are cut to its window.
+
+        *without* is an appointment that is being moved, *host* a host that is asked for. *now* is the present, for
+        whoever asks of another one.
+        """
+        now = now or datetime.now(UTC)
+        event = await self._event(slug)
+        _check(event, duration, host, since, until)
+        first, last = _window(event, now)
+        begin, end = max(_second(since), first), min(_second(until), last)
+        slots: tuple[Slot, ...] = ()
+        stale: tuple[str, ...] = ()
+        if begin < end:
+            board = await self._board(slug, event, duration, now, begin, end, without, host)
+            slots, stale = await asyncio.to_thread(_slots, board), _stale(board)
+        following = None
+        if not slots and max(end, first) < last:
+            begin = max(end, first)
+            board = await self._board(slug, event, duration, now, begin, last, without, host)
+            later = await asyncio.to_thread(_slots, board)
+            following, stale = (later[0] if later else None), stale or _stale(board)
+        return Offer(slots, stale, following)
+
+    async def nearest(
+        self,
+        slug: str,
+        duration: int,
+        moment: datetime,
+        count: int = 3,
+        *,
+        without: int | None = None,
+        host: str = "",
+        now: datetime | None = None,
+    ) -> tuple[Slot, ...]:
+        """The *count* times that are nearest to *moment*, in order of time."""
+        now = now or datetime.now(UTC)
+        event = await self._event(slug)
+        _check(event, duration, host, moment)
+        first, last = _window(event, now)
+        at = min(max(_second(moment), first), last)
+        found: tuple[Slot, ...] = ()
+        for reach in (_NEAR, last - first):
+            begin, end = max(at - reach, first), min(at + reach, last)
+            board = await self._board(slug, event, duration, now, begin, end, without, host)
+            found = await asyncio.to_thread(_slots, board)
+            if len(found) >= count:
+                break
+        near = sorted(found, key=lambda slot: (abs(slot.starts_at - moment), slot.starts_at))[:count]
+        return tuple(sorted(near, key=lambda slot: slot.starts_at))
+
+    async def at(
+        self,
+        slug: str,
+        duration: int,
+        starts_at: datetime,
+        *,
+        without: int | None = None,
+        host: str = "",
+        now: datetime | None = None,
+    ) -> Slot | None:
+        """The slot that begins at this moment; None where it is not offered."""
+        if starts_at.microsecond:
+            return None
+        until = starts_at + timedelta(seconds=1)
+        now = now or datetime.now(UTC)
+        event = await self._event(slug)
+        _check(event, duration, host, starts_at)
+        first, last = _window(event, now)
+        begin = _second(starts_at)
+        if not first <= begin < last:
+            return None
+        board = await self._board(slug, event, duration, now, begin, _second(until), without, host)
+        return next(iter(_slots(board)), None)
+
+    async def explain(
+        self, slug: str, moment: datetime, duration: int, *, reader: str, now: datetime | None = None
+    ) -> Explanation:
+        """Why it could begin at *moment* or not, for each host. *reader* is the agent who is told: titles of private
+        events in other people's calendars are not hers to see."""
+        now = now or datetime.now(UTC)
+        event = await self._event(slug)
+        _check(event, duration, "", moment)
+        at = _second(moment)
+        if abs(at - _second(now)) > _FAR:
+            why = (Reason("window", False, {"days": event.window_days}),)
+            return Explanation(False, moment, tuple(HostReasons(host, why) for host in event.hosts))
+        board = await self._board(slug, event, duration, now, at, at + 1, None, "")
+        is_open, reasons = told(board, at)
+
+        async def taking(agent: str, since: datetime, until: datetime) -> Sequence[Taken]:
+            return await self._calendars.taking(agent, since, until, reader=reader) if self._calendars else ()
+
+        hosts = [HostReasons(host, await named(host, some, taking)) for host, some in reasons.items()]
+        return Explanation(is_open, moment, tuple(hosts))
+
+    async def choose(
+        self,
+        slug: str,
+        slot: Slot,
+        *,
+        contact_id: int | None = None,
+        mail: str = "",
+        host: str = "",
+        now: datetime | None = None,
+    ) -> Choice:
+        """Who would take *slot* now. Whoever books asks `hub.booking.choosing.choose` inside the transaction."""
+        event = await self._event(slug)
+        at = now or datetime.now(UTC)
+        return await self._store.read(
+            lambda conn: choosing.choose(conn, slug, event, slot, now=at, contact_id=contact_id, mail=mail, host=host)
+        )
+
+    async def _event(self, slug: str) -> EventType:
+        event = await self._catalogue.get(slug)
+        if event is None:
+            raise Unknown(f"event-type/{slug}")
+        return event
+
+    async def _board(
+        self,
+        slug: str,
+        event: EventType,
+        duration: int,
+        now: datetime,
+        since: int,
+        until: int,
+        without: int | None,
+        host: str,
+    ) -> Board:
+        agents = self._config.agents
+
+        def work(conn: Connection) -> Known:
+            return read(conn, slug, event, duration, agents, now=now, since=since, until=until, without=without)
+
+        known = await self._store.read(work)
+        length = Length(duration * 60, event.buffer_before * 60, event.buffer_after * 60)
+        around = max(length.seconds + length.after, length.before)
+        begin, end = (datetime.fromtimestamp(at, UTC) for at in (since - around, until + around))
+        busy: Mapping[str, AgentBusy] = {}
+        if self._calendars:
+            busy = await self._calendars.busy(known.people, begin, end)
+        shut = {agent: nobody(agent) for agent in event.hosts if agent not in agents}
+        people = shut | {
+            agent: person(
+                event,
+                slug,
+                length,
+                agent,
+                self._week(event, agent),
+                busy=busy.get(agent, NoCalendars()),
+                own=known.own.get(agent, []),
+                away=known.away.get(agent, []),
+                now=-(-micros(now) // 1_000_000),
+                since=since,
+                until=until,
+            )
+            for agent in known.people
+        }
+        return Board(event, length, people, known.groups, since, until, host)
+
+    def _week(self, event: EventType, agent: str) -> Week:
+        """The event type's hours or her own, and the zone in which her days are counted."""
+        zone = self._config.zone(agent)
+        hours = self._config.telephony.hours.get(event.hours or self._config.agents[agent].hours)
+        return Week(hours_of(event, hours or always(zone)), zone)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The time zone of that name in the IANA database. Raises `ValueError` where there is none."""
+    return ZoneInfo(timezone(name))
+
+
+def _check(event: EventType, duration: int, host: str, *moments: datetime) -> None:
+    if duration not in event.durations:
+        raise ValueError(f"it does not last {duration} minutes")
+    if host and host not in event.hosts:
+        raise ValueError(f"{host} is none of its hosts")
+    if any(moment.tzinfo is None for moment in moments):
+        raise ValueError("a moment without a time zone")
+
+
+def _second(moment: datetime) -> int:
+    return -(-micros(moment) // 1_000_000)
+
+
+def _window(event: EventType, now: datetime) -> tuple[int, int]:
+    """The first moment at which it may begin, and the one after the last."""
+    present = _second(now)
+    return present + event.notice * 60, present + event.window_days * DAY + 1
+
+
+def _stale(board: Board) -> tuple[str, ...]:
+    """The hosts who are left out because of an old calendar."""
+    return tuple(
+        host for host in board.event.hosts if any(rule.kind == "stale-calendar" for rule in board.people[host].rules)
+    )
+
+
+def _slots(board: Board) -> tuple[Slot, ...]:
+    joinable = board.joinable()
+    found = []
+    for at, hosts in board.times().items():
+        begins = datetime.fromtimestamp(at, UTC)
+        ends = datetime.fromtimestamp(at + board.length.seconds, UTC)
+        if group := joinable.get(at):
+            found.append(Slot(begins, ends, tuple(hosts), group.seats_left, group.id))
+        else:
+            found.append(Slot(begins, ends, tuple(hosts), board.event.seats, None, _stand_ins(board, at)))
+    return tuple(found)
+
+
+def _stand_ins(board: Board, at: int) -> tuple[StandIn, ...]:
+    found = []
+    for host in board.event.hosts:
+        if board.people[host].away and (stand_in := board.stands_in(host, at)):
+            until = datetime.fromtimestamp(stand_in[1].until, UTC)
+            found.append(StandIn(stand_in[0], host, until))
+    return tuple(found)
