@@ -76,6 +76,11 @@ class Bookings:
         await self._keeper.__aexit__()
 
     @property
+    def keeper(self) -> Keeper:
+        """Sees to what is due."""
+        return self._keeper
+
+    @property
     def means(self) -> Means:
         """What booking works with."""
         return self._means

@@ -7,6 +7,7 @@ the middle of anything leaves nothing behind.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,6 +44,7 @@ class Keeper:
         self._means = means
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._rests = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         if self._means.store.dialect == "sqlite":  # whoever wrote from this store is gone
@@ -57,7 +59,12 @@ class Keeper:
 
     def look(self) -> None:
         """There may be something to do."""
+        self._rests.clear()
         self._news.set()
+
+    async def rests(self) -> None:
+        """Return when it has seen to all that was due when it was last told to `look`."""
+        await self._rests.wait()
 
     async def _run(self) -> None:
         while True:
@@ -67,11 +74,11 @@ class Keeper:
                 log.warning("bookings: %s", verdict)
             except Exception:
                 log.exception("bookings: what is due could not be seen to")
-            try:
+            if not self._news.is_set():
+                self._rests.set()
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._news.wait()
-            except TimeoutError:
-                pass
             self._news.clear()
 
     async def once(self) -> None:
