@@ -32,6 +32,7 @@ class Connector(hub.Connector):
         self._source = setup.name
         self._loan = setup.loan
         self._homes: Homes | None = None
+        self._broke: objects.Broke = {}
         self._woken = asyncio.Event()
 
     async def listen(self, cursor: str | None) -> AsyncGenerator[hub.Arrival, None]:
@@ -42,7 +43,7 @@ class Connector(hub.Connector):
         """
         progress = self._progress(cursor)
         async with Server(self._settings, self._source, self._loan) as server:
-            reading = Reading(server, self._settings, progress)
+            reading = Reading(server, self._settings, progress, self._broke)
             self._homes = None
             while True:
                 self._woken.clear()

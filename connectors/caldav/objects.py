@@ -46,6 +46,13 @@ _WITHIN = (
 )
 
 
+ATTEMPTS = 3
+"""After so many times that the server failed on one and the same object, this object is given up."""
+
+Broke = dict[str, int]
+"""How many times the server failed on an object, by address."""
+
+
 class BadToken(Exception):
     """The server does not know the sync token any more (RFC 6578, 3.2)."""
 
@@ -115,8 +122,8 @@ async def etags(server: Server, calendar: str) -> dict[str, str]:
     return found
 
 
-async def fetch(server: Server, calendar: str, paths: Sequence[str]) -> AsyncGenerator[Object, None]:
-    """Each of *paths* as it lies there now, in their order."""
+async def fetch(server: Server, calendar: str, paths: Sequence[str], broke: Broke) -> AsyncGenerator[Object, None]:
+    """Each of *paths* as it lies there now, in their order. *broke* is kept from one attempt to the next."""
     wanted = "".join(f"<D:href>{escape(path)}</D:href>" for path in paths)
     found: dict[str, Object] = {}
     try:
@@ -125,22 +132,32 @@ async def fetch(server: Server, calendar: str, paths: Sequence[str]) -> AsyncGen
             calendar,
             content=("application/xml; charset=utf-8", (_MULTIGET % wanted).encode()),
             headers={"Depth": "1"},
+            accept=(500, 501),
             most=LARGEST_PAGE,
         )
-        found = _bodies(server, calendar, answer.body)
+        found = _bodies(server, calendar, answer.body) if answer.status == 207 else {}
     except hub.Unsupported:
         # Too much at once, or a server without this report: what it cannot tell is asked for alone.
         found = {}
     for path in paths:
-        yield found.pop(path) if path in found else await get(server, path)
+        if path in found:
+            yield found.pop(path)
+            continue
+        each = await get(server, path, 500)
+        if each.why and (failed := broke.get(path, 0) + 1) < ATTEMPTS and each.why.endswith("answers 500"):
+            broke[path] = failed
+            raise hub.Unavailable(each.why)
+        yield each
 
 
-async def get(server: Server, path: str) -> Object:
-    """The one object at *path*."""
+async def get(server: Server, path: str, *broken: int) -> Object:
+    """The one object at *path*; one for which the server answers a status in *broken* cannot be had."""
     try:
-        answer = await server.ask("GET", path, accept=(404, 410), most=LARGEST)
+        answer = await server.ask("GET", path, accept=(404, 410, *broken), most=LARGEST)
     except hub.Unsupported as verdict:
         return Object(path, why=str(verdict))
+    if answer.status in broken:
+        return Object(path, why=f"{server.host} answers {answer.status}")
     if answer.status in (404, 410):
         return Object(path)
     return Object(path, answer.headers.get("etag", ""), answer.body)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import hub
 from connectors.caldav import objects
 from connectors.caldav.discovery import Found
-from connectors.caldav.objects import PAGE, BadToken, Changes, Object
+from connectors.caldav.objects import PAGE, BadToken, Broke, Changes, Object
 from connectors.caldav.progress import Place, Progress
 from connectors.caldav.server import Server
 from connectors.caldav.settings import CaldavSettings
@@ -19,10 +19,11 @@ from hub.formats.fingerprints import Fingerprints
 class Reading:
     """Reads what *progress* does not have of the calendars, and notes in it what was read."""
 
-    def __init__(self, server: Server, settings: CaldavSettings, progress: Progress) -> None:
+    def __init__(self, server: Server, settings: CaldavSettings, progress: Progress, broke: Broke) -> None:
         self._server = server
         self._settings = settings
         self._progress = progress
+        self._broke = broke
         self._paths: list[str] = []
         self._read = 0
 
@@ -95,7 +96,7 @@ class Reading:
             return []
         now = datetime.now(UTC)
         items: list[hub.Item] = []
-        async for each in objects.fetch(self._server, calendar.path, paths):
+        async for each in objects.fetch(self._server, calendar.path, paths, self._broke):
             item = self._item(calendar, each, now)
             if item is not None:
                 items.append(item)

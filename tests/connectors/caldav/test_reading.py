@@ -214,7 +214,7 @@ async def test_waking_it_asks_at_once(server: CalendarServer, calendar: str) -> 
 async def test_what_another_program_makes_and_moves_is_heard(
     calendar: str, connector: Connector, client: DAVClient
 ) -> None:
-    theirs = client.calendar(url=calendar)
+    theirs = client.calendar(url=calendar)  # type: ignore[no-untyped-call]
     meeting = await asyncio.to_thread(
         theirs.save_event,
         dtstart=datetime(2026, 12, 1, 10, tzinfo=UTC),

@@ -1,0 +1,233 @@
+"""Bad input: servers that answer nonsense, and settings that cannot be right."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from pydantic import ValidationError
+
+import hub
+from connectors.caldav import Connector
+from connectors.caldav.multistatus import multistatus
+from connectors.caldav.settings import CaldavSettings
+from tests.connectors.caldav.conftest import SETUP, event, settings, uids
+from tests.contracts.connector import assert_readable
+
+Handler = Callable[[web.Request, str], web.Response]
+
+CALENDAR = """<D:response><D:href>/ada/work/</D:href><D:propstat><D:prop>
+<D:resourcetype><D:collection/><C:calendar/></D:resourcetype><D:displayname>Work</D:displayname>
+<D:sync-token>t2</D:sync-token><D:supported-report-set><D:supported-report><D:report><D:sync-collection/></D:report>
+</D:supported-report></D:supported-report-set></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"""
+
+
+def said(*responses: str, token: str = "") -> web.Response:
+    """A 207 answer."""
+    end = f"<D:sync-token>{token}</D:sync-token>" if token else ""
+    head = '<D:multistatus xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav">'
+    text = f"{head}{''.join(responses)}{end}</D:multistatus>"
+    return web.Response(status=207, text=text, content_type="application/xml")
+
+
+def lies(name: str, etag: str = '"1"', status: str = "200 OK") -> str:
+    """A resource in the calendar."""
+    prop = f"<D:prop><D:getetag>{etag}</D:getetag></D:prop><D:status>HTTP/1.1 {status}</D:status>"
+    return f"<D:response><D:href>/ada/work/{name}.ics</D:href><D:propstat>{prop}</D:propstat></D:response>"
+
+
+def broken(path: str, status: str) -> str:
+    """A resource of which the server says nothing but *status*."""
+    return f"<D:response><D:href>{path}</D:href><D:status>HTTP/1.1 {status}</D:status></D:response>"
+
+
+CUT_OFF = broken("/ada/work/", "507 Insufficient Storage")
+
+
+@asynccontextmanager
+async def odd(answer: Handler) -> AsyncIterator[int]:
+    """A server that answers everything as *answer* says."""
+
+    async def handle(request: web.Request) -> web.Response:
+        return answer(request, await request.text())
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handle)
+    async with TestServer(application) as server:
+        assert server.port is not None
+        yield server.port
+
+
+async def first(port: int, cursor: str | None = None, **changed: object) -> list[hub.Arrival]:
+    """What the calendar at /ada/work/ tells until nothing is new."""
+    url = f"http://127.0.0.1:{port}/ada/work/"
+    connector = Connector(settings(port, url=url, poll_seconds=3600, **changed), SETUP)
+    told: list[hub.Arrival] = []
+    async with aclosing(connector.listen(cursor)) as arrivals:
+        async for arrival in arrivals:
+            told.append(arrival)
+            if any(isinstance(item, hub.Inventory) for item in arrival.items):
+                break
+    return told
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html><body>Please log in</body></html>",
+        b'<multistatus xmlns="DAV:"><response>',
+        b"\xff\xfe\x00",
+        b'<!DOCTYPE m [<!ENTITY a "aaaa">]><multistatus xmlns="DAV:"><sync-token>&a;</sync-token></multistatus>',
+    ],
+    ids=["nothing", "a page", "cut off", "binary", "a document type"],
+)
+async def test_what_is_no_webdav_is_unavailable(body: bytes) -> None:
+    with pytest.raises(hub.Unavailable, match="no WebDAV"):
+        multistatus(body)
+    async with odd(lambda *_: web.Response(status=207, body=body)) as port:
+        with pytest.raises(hub.Unavailable) as told:
+            await first(port)
+    assert_readable(told.value)
+
+
+async def test_a_server_that_sends_us_elsewhere_is_named_and_not_followed() -> None:
+    home = "<C:calendar-home-set><D:href>https://p07-caldav.example.net/1/calendars/</D:href></C:calendar-home-set>"
+    answer = (
+        f"<D:response><D:href>/</D:href><D:propstat><D:prop>{home}</D:prop><D:status>HTTP/1.1 200 OK</D:status>"
+        "</D:propstat></D:response>"
+    )
+    async with odd(lambda *_: said(answer)) as port:
+        with pytest.raises(hub.Misconfigured, match=r"keeps the calendars at https://p07-caldav\.example\.net; write"):
+            await first(port)
+
+
+async def test_a_redirect_to_another_host_is_not_followed() -> None:
+    moved = {"Location": "https://elsewhere.example.net/dav/"}
+    async with odd(lambda *_: web.Response(status=301, headers=moved)) as port:
+        with pytest.raises(hub.Misconfigured, match=r"no calendars are found at .*check sources\.work-calendar\.url"):
+            await first(port)
+
+
+async def test_a_list_of_changes_that_was_cut_off_is_asked_for_again() -> None:
+    """RFC 6578, 3.6: a response 507 for the calendar itself."""
+    tokens: list[str] = []
+
+    def answer(request: web.Request, body: str) -> web.Response:
+        if request.method == "PROPFIND":
+            return said(CALENDAR)
+        if "multiget" in body:
+            data = "<C:calendar-data>%s</C:calendar-data>"
+            asked = [name for name in ("one", "two") if f"/{name}.ics" in body]
+            return said(*(lies(name).replace("</D:getetag>", f"</D:getetag>{data % event(name)}") for name in asked))
+        token = body.partition("<D:sync-token>")[2].partition("<")[0]
+        tokens.append(token)
+        if not token:
+            return said(lies("one"), CUT_OFF, token="t1")
+        return said(lies("two"), token="t2")
+
+    async with odd(answer) as port:
+        told = await first(port)
+    assert tokens == ["", "t1"]
+    assert sorted(uids(told)) == ["one", "two"]
+    assert told[-1].items[-1] == hub.Inventory("/ada/work/", frozenset({"/ada/work/one.ics", "/ada/work/two.ics"}))
+
+
+async def test_a_list_that_never_ends_is_given_up() -> None:
+    def answer(request: web.Request, body: str) -> web.Response:
+        return said(CALENDAR) if request.method == "PROPFIND" else said(CUT_OFF, token="the-same")
+
+    async with odd(answer) as port:
+        with pytest.raises(hub.Unavailable, match="does not say where its list of changes ends"):
+            await first(port)
+
+
+async def test_an_object_that_is_too_large_costs_only_itself() -> None:
+    large = event("large", f"DESCRIPTION:{'x' * (2 << 20)}")
+
+    def answer(request: web.Request, body: str) -> web.Response:
+        if request.method == "PROPFIND":
+            return said(CALENDAR)
+        if request.method == "GET":
+            return web.Response(text=large if "large" in request.path else event("small"), content_type="text/calendar")
+        if "multiget" in body:
+            return web.Response(status=501)
+        return said(lies("large"), lies("small"), token="t2")
+
+    async with odd(answer) as port:
+        told = await first(port)
+    assert uids(told) == ["small"]
+    (refused,) = [item for arrival in told for item in arrival.items if isinstance(item, hub.Unreadable)]
+    assert "1,048,576 are allowed" in refused.reason
+    assert refused.copy is not None
+    assert refused.copy.provider_id == "/ada/work/large.ics"
+
+
+async def test_an_object_on_which_the_server_fails_every_time_is_given_up() -> None:
+    def answer(request: web.Request, body: str) -> web.Response:
+        if request.method == "PROPFIND":
+            return said(CALENDAR)
+        if request.method == "GET" and "good" in request.path:
+            return web.Response(text=event("good"), content_type="text/calendar")
+        if request.method == "GET" or "multiget" in body:
+            return web.Response(status=500)
+        return said(lies("bad"), lies("good"), token="t2")
+
+    async with odd(answer) as port:
+        connector = Connector(settings(port, url=f"http://127.0.0.1:{port}/ada/work/"), SETUP)
+        for _ in range(2):
+            async with aclosing(connector.listen(None)) as arrivals:
+                with pytest.raises(hub.Unavailable, match="answers 500"):
+                    await anext(arrivals)
+        async with aclosing(connector.listen(None)) as arrivals:
+            told = await anext(arrivals)
+    assert uids([told]) == ["good"]
+    assert [type(item) for item in told.items] == [hub.Unreadable, hub.Scheduled, hub.Inventory]
+
+
+async def test_what_went_between_list_and_fetch_is_gone() -> None:
+    def answer(request: web.Request, body: str) -> web.Response:
+        if request.method == "PROPFIND":
+            return said(CALENDAR)
+        if "multiget" in body:
+            return said(broken("/ada/work/gone.ics", "404 Not Found"))
+        return said(lies("gone"), token="t2")
+
+    async with odd(answer) as port:
+        told = await first(port)
+    assert told[0].items[0] == hub.Removed("/ada/work/", "/ada/work/gone.ics")
+
+
+@pytest.mark.parametrize("cursor", ["garbage", "[]", '{"/ada/work/":{"token":7}}', '{"/ada/work/":{"other":""}}'])
+async def test_a_cursor_that_is_none_costs_one_reading(cursor: str) -> None:
+    def answer(request: web.Request, body: str) -> web.Response:
+        return said(CALENDAR) if request.method == "PROPFIND" else said(token="t2")
+
+    async with odd(answer) as port:
+        told = await first(port, cursor)
+    assert told[0].items == (hub.Inventory("/ada/work/", frozenset()),)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"url": "http://cloud.example.org/"}, "sends the password in clear"),
+        ({"url": "ftp://cloud.example.org/"}, "begins with https://"),
+        ({"url": "https://ada:secret@cloud.example.org/"}, "holds no password"),
+        ({"url": "https://cloud.example.org:port/"}, "begins with https://"),
+        ({"password": None}, "username and password belong together"),
+        ({"username": "ada:x"}, "colon"),
+        ({"calendars": ["Work", "Work"]}, "twice"),
+        ({"poll_seconds": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_settings_that_cannot_be_right_are_refused_without_quoting_the_password(
+    changed: dict[str, object], reason: str
+) -> None:
+    given = {"url": "https://cloud.example.org/", "username": "ada", "password": "s3cret-word"}
+    with pytest.raises(ValidationError, match=reason) as told:
+        CaldavSettings.model_validate({**given, **changed})
+    assert "s3cret-word" not in str(told.value)
