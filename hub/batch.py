@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from hub.calendars.objects import Change, Follow, nobody_follows
+from hub.calendars.owners import Owners
 from hub.calls.missed import Due, in_plain_hours
 from hub.calls.recordings.policy import Sound
 from hub.fold import Told
@@ -42,7 +44,8 @@ class Refused:
 class Part:
     """What one caller wants recorded at once: of one source, with the cursor after it where it holds a lease.
 
-    *changes* are about copies that were recorded before, or in this part, *receipts* about texts that we sent.
+    *changes* are about copies that were recorded before, or in this part, *receipts* about texts that we sent, and
+    *calendar* is what changes in the calendars of the source.
     """
 
     source: str
@@ -50,6 +53,7 @@ class Part:
     refused: tuple[Refused, ...] = ()
     changes: tuple[Flagged | Removed, ...] = ()
     receipts: tuple[Receipt, ...] = ()
+    calendar: Change = field(default_factory=Change)
     cursor: str | None = None
     epoch: int | None = None
 
@@ -71,7 +75,8 @@ def _no_conversation(_: str) -> int | None:
 class Books:
     """What recording needs to know beside the batch: our addresses, new ids, the blobs, which CRMs to tell, which
     conversation a Message-ID of ours names (`hub.letters.token`), whose new conversations are, when a missed call is
-    *due*, what *sound* of calls may be kept, and in what *house* phones ring."""
+    *due*, what *sound* of calls may be kept, in what *house* phones ring, whose calendars are whose (*owners*), and who
+    *follows* what changes in them."""
 
     ours: Ours
     new_id: Callable[[], int]
@@ -82,6 +87,8 @@ class Books:
     due: Due = in_plain_hours
     sound: Sound = field(default_factory=Sound)
     house: House = field(default_factory=House)
+    owners: Owners = field(default_factory=Owners)
+    follows: Follow = nobody_follows
 
 
 class Row(NamedTuple):

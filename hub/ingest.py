@@ -19,6 +19,8 @@ from sqlalchemy import Connection
 
 from hub import facts
 from hub.batch import Books, Entry, Part, Recorded, Refused
+from hub.calendars import intake as calendars
+from hub.calendars.objects import Change
 from hub.contracts import Unavailable, Webhook
 from hub.floods import Floods
 from hub.formats.digest import digest
@@ -150,6 +152,8 @@ class _Lane:
         except Unavailable:
             raise
         except Exception as error:
+            if part.calendar:
+                return await self._calendar_apart(part, error)
             if not part.entries:
                 raise
             if len(part.entries) == 1:
@@ -163,6 +167,19 @@ class _Lane:
             replace(part, entries=part.entries[:middle], refused=(), changes=(), receipts=(), cursor=None, epoch=None)
         )
         return await self._halves(replace(part, entries=part.entries[middle:]))
+
+    async def _calendar_apart(self, part: Part, error: Exception) -> Recorded:
+        """Record *part*, its calendar in smaller pieces than before; a piece of one goes to quarantine."""
+        if part.entries:
+            await self._halves(Part(part.source, part.entries))
+            return await self._halves(replace(part, entries=()))
+        if len(part.calendar) == 1:
+            log.warning("quarantined an object of %s: %s", part.source, type(error).__name__)
+            refused = tuple(calendars.refused(put, _why(error)) for put in part.calendar.puts)
+            return await self._halves(replace(part, calendar=Change(), refused=(*part.refused, *refused)))
+        some, others = part.calendar.halves()
+        await self._halves(Part(part.source, calendar=some))
+        return await self._halves(replace(part, calendar=others))
 
 
 class Ingest:
@@ -178,6 +195,7 @@ class Ingest:
         unrecorded: Unrecorded,
         metrics: Metrics,
         webhooks: Callable[[str], Webhook | None],
+        intake: calendars.Intake | None = None,
     ) -> None:
         self._store = store
         self._live = live
@@ -187,6 +205,7 @@ class Ingest:
         self._unrecorded = unrecorded
         self._metrics = metrics
         self._webhooks = webhooks
+        self._intake = intake or calendars.Intake(store, mailroom, books.owners)
         self._canaries = Canaries(store)
         self._floods = Floods()
         self._calls = _Lane(self, Lane.CALLS)
@@ -211,9 +230,13 @@ class Ingest:
         and what *after* raised.
         """
         items = await self._canaries.taken_out(source, items)
+        calendar = self._intake.concerns(source, items)
+        if after is not None and calendar:  # what is in a calendar is compared with what was there before
+            await asyncio.wait([after])
+            after.result()
         part = await self._prepare(source, items, live)
         await self._settle_large(part)
-        if after is not None:
+        if after is not None and not calendar:
             await asyncio.wait([after])
             after.result()
         voice = any(entry.event.channel is Channel.VOICE for entry in part.entries)
@@ -243,6 +266,8 @@ class Ingest:
 
         recorded = await self._store.write(work, lane)
         self._live.publish(recorded.news)
+        if any(part.calendar for part in parts):
+            self._intake.committed()
         self._metrics.recorded(parts, time.perf_counter() - began)
         return recorded
 
@@ -282,7 +307,10 @@ class Ingest:
 
         source, kind, about, raw = await self._store.read(held)
         try:
-            part = await self._prepare(source, items(kind, about, raw, self._webhooks(source)), live=False)
+            again = items(kind, about, raw, self._webhooks(source))
+            if not await self._intake.still(source, again):
+                return "its calendar has another state of it by now, or none"
+            part = await self._prepare(source, again, live=False)
         except CannotReplay as error:
             return str(error)
         if part.refused:
@@ -320,7 +348,13 @@ class Ingest:
                 changes.append(result)
             elif isinstance(result, Receipt):
                 receipts.append(result)
-        return Part(source, tuple(entries), tuple(refused), tuple(changes), tuple(receipts))
+        if not self._intake.concerns(source, items):
+            return Part(source, tuple(entries), tuple(refused), tuple(changes), tuple(receipts))
+        taken = await self._intake.take(source, items)
+        # However many invitations one reading brings, nobody is alerted of them.
+        entries += [entry for event in taken.events for entry in self._event(source, event, live=False)]
+        refused += taken.refused
+        return Part(source, tuple(entries), tuple(refused), tuple(changes), tuple(receipts), taken.change)
 
     def _mail(self, opened: Opened, live: bool) -> list[Entry]:
         if opened.event is None:
@@ -371,19 +405,20 @@ def _why(error: Exception) -> str:
 
 
 def _items(part: Part) -> int:
-    return len(part.entries) + len(part.refused)
+    return len(part.entries) + len(part.refused) + len(part.calendar)
 
 
 def _size(part: Part) -> int:
-    return sum(entry.size for entry in part.entries) + sum(len(item.raw) for item in part.refused)
+    raws = sum(len(item.raw) for item in part.refused) + part.calendar.size
+    return sum(entry.size for entry in part.entries) + raws
 
 
 def _slices(part: Part, limit: int) -> list[Part]:
-    """*part* in pieces of at most *limit* entries; the order stays, and what was refused, changed or received
-    goes with the last."""
+    """*part* in pieces of at most *limit* entries; the order stays, and what was refused, changed or received, and
+    what lies in a calendar, goes with the last."""
     pieces = [part.entries[start : start + limit] for start in range(0, len(part.entries), limit)] or [()]
     slices = [Part(part.source, piece) for piece in pieces]
-    slices[-1] = replace(slices[-1], refused=part.refused, changes=part.changes, receipts=part.receipts)
+    slices[-1] = replace(part, entries=pieces[-1], cursor=None, epoch=None)
     return slices
 
 

@@ -12,20 +12,26 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from typing import TypeVar
 
 from hub.contracts import Unavailable
 from hub.understanding import Guide, Opened, forbidden, understand
 from hub.vocabulary import Message, RawMail, Unreadable
 
+T = TypeVar("T")
 CHUNK = 16
 SECONDS_FOR_CHUNK = 60
 SECONDS_FOR_MAIL = 20
 
 _guide = Guide()
+
+
+class Crashed(Exception):
+    """What was to be computed "took too long" or "crashed" its worker: which of the two is the text."""
 
 
 def _begin(guide: Guide) -> None:
@@ -75,6 +81,31 @@ class Mailroom:
         chunks = [letters[start : start + CHUNK] for start in range(0, len(letters), CHUNK)]
         answers = await asyncio.gather(*(self._open(source, chunk, SECONDS_FOR_CHUNK) for chunk in chunks))
         return [opened for answer in answers for opened in answer]
+
+    async def compute(self, work: Callable[..., T], *args: object, seconds: float) -> T:
+        """What the module's function *work* answers to *args*, in a worker. Raises `Crashed` where it took longer than
+        *seconds* or did not survive it, `Unavailable` where no worker can be started, and what *work* raises."""
+        why = ""
+        for _ in range(2):  # the first time it may be somebody else's work that ended the workers
+            pool = self._pool or self._start()
+            try:
+                async with asyncio.timeout(seconds):
+                    return await asyncio.get_running_loop().run_in_executor(pool, work, *args)
+            except TimeoutError:
+                why = "took too long"
+            except BrokenProcessPool:
+                why = "crashed"
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if self._pool is pool or (task is not None and task.cancelling()):
+                    raise
+                continue  # the workers were ended while it still waited for one
+            if self._pool is pool:
+                self._discard()
+            await self._prove()
+            if why == "took too long":
+                break
+        raise Crashed(why or "crashed")
 
     async def _open(self, source: str, letters: Sequence[RawMail], seconds: float) -> list[Opened | Unreadable]:
         pool = self._pool or self._start()

@@ -28,7 +28,7 @@ LISTED = 100
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One thing in quarantine. *kind* is `mail`, `delivery` or `event`; *state* `open` or `replayed`; *size* in bytes,
+    """One thing in quarantine. *kind* is `mail`, `delivery`, `event` or `calendar`; *state* `open` or `replayed`; *size* in bytes,
     *at* UTC."""
 
     id: int

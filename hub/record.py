@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from hub import copies, outgoing, pops
 from hub import facts as documents
 from hub.batch import Books, Entry, Part, Recorded, Row, Subject
+from hub.calendars import objects as calendars
 from hub.calls import missed, twins
 from hub.calls.recordings import rows as recordings
 from hub.crm.join import read_identities
@@ -85,8 +86,10 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     ledger = missed.recorded(conn, subjects, who, books.due, now, books.ours.handles)
     moved |= ledger.conversations
     recordings.recorded(conn, subjects, books.sound, books.new_id, now)
+    happened: list[LiveEvent] = []
     for part in kept:
         copies.change(conn, part.source, part.changes)
+        happened += calendars.changed(conn, part.source, part.calendar, books.owners, books.new_id, books.follows)
         moved |= receipts.told(conn, part.receipts)
     calls = [_ringing(subject, books.ours, now) for subject in subjects if isinstance(subject.facts, Call)]
     known = [subject.id for subject in subjects if subject.row and isinstance(subject.facts, Call)]
@@ -94,7 +97,7 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     contacts = _timelines(conn, subjects, who, books, now)
     _set_aside(conn, kept, books, now)
     _count(conn, kept, now)
-    news = [*rings, *ledger.news]
+    news = [*rings, *ledger.news, *happened]
     if subjects or moved:
         news.append(
             LiveEvent(

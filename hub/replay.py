@@ -8,7 +8,7 @@ from typing import Any
 
 from hub import deliveries, facts
 from hub.contracts import Unsupported, Webhook
-from hub.vocabulary import Channel, Copy, Event, Item, Level, RawMail, Receipt
+from hub.vocabulary import Channel, Copy, Event, Item, Level, RawMail, Receipt, Scheduled
 
 
 class CannotReplay(Exception):
@@ -39,6 +39,9 @@ def items(kind: str, about: Mapping[str, Any], raw: bytes, webhook: Webhook | No
                 conversation=about["conversation"],
             )
         ]
+    if kind == "calendar":
+        copy = Copy(about["place"], about["provider_id"], level=Level(about["level"]), audience=about["audience"])
+        return [Scheduled(copy, about["etag"], raw, about["expanded"])]
     copy = Copy(
         place=about.get("place", ""),
         provider_id=about.get("provider_id", ""),

@@ -11,8 +11,13 @@ from typing import Protocol, TypeVar
 
 from hub.availability import Availability, Rota
 from hub.batch import Books
+from hub.booking.bookings import Bookings
 from hub.booking.catalogue import Catalogue
+from hub.booking.means import Means, Secrets
 from hub.booking.slots import Slots
+from hub.calendars.calendars import Calendars
+from hub.calendars.intake import Intake
+from hub.calendars.owners import Owner, Owners
 from hub.calls.closing import Closing
 from hub.calls.missed import Due
 from hub.calls.overdue import Overdue
@@ -55,7 +60,7 @@ class Service:
 
     *outbox*, *letters*, *recordings*, *overdue*, *closing* and *dial_lists* do nothing until they are entered, as `hub
     serve` does: a command that is over in a second is no courier. *dialing* places calls at once, and sees to lost ones
-    when it is entered.
+    when it is entered; *calendars* answer at once, and are kept up to date when they are entered.
     """
 
     config: Config
@@ -80,6 +85,7 @@ class Service:
     dial_lists: Runner
     event_types: Catalogue
     slots: Slots
+    calendars: Calendars
 
     def lend(self, source: str) -> SourceLoan:
         """What the plug-ins of *source* may have of what only a running hub keeps."""
@@ -91,7 +97,8 @@ class Service:
         """The hub that *config* describes. Raises `StoreLocked` and `Unavailable` as `Store.open` does."""
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(Store.open(config.store))
-            tokens = token.Tokens(await store.write(token.key))
+            key = await store.write(token.key)
+            tokens = token.Tokens(key)
             live = await stack.enter_async_context(RedisLive(config.redis) if config.redis else Live())
             ours = ours_of(config)
             never = NeverLog(config.privacy.never_log)
@@ -111,10 +118,23 @@ class Service:
             sound = Sound(config.telephony.lines, frozenset(recorders))
             rota = rota_of(config)
             house = House(rota, config.telephony.calls.wrap_up_seconds)
+            owners = owners_of(config)
             books = Books(
-                ours, store.ids, store.blobs, crms, tokens.conversation_of, assignment, due_by(config), sound, house
+                ours,
+                store.ids,
+                store.blobs,
+                crms,
+                tokens.conversation_of,
+                assignment,
+                due_by(config),
+                sound,
+                house,
+                owners,
             )
-            ingest = Ingest(store, live, mailroom, books, never, unrecorded, metrics, _webhooks(config))
+            intake = Intake(store, mailroom, owners)
+            ingest = Ingest(store, live, mailroom, books, never, unrecorded, metrics, _webhooks(config), intake)
+            stale = timedelta(minutes=config.booking.stale_minutes)
+            calendars = Calendars(store, live, mailroom, ingest, intake, stale)
             pops = Pops(store, live, unrecorded, rota)
             ticking = asyncio.create_task(pops.run(), name="pops")
             stack.push_async_callback(_ended, ticking)
@@ -130,6 +150,22 @@ class Service:
             stack.push_async_callback(dialing.close)
             ready = Readiness(rota_of(config), config.telephony.calls.wrap_up_seconds)
             answered = {name: source.plan for name, source in config.sources.items()}
+            ways = _built(config, lend, lambda plugins: plugins.calendar)
+            for way in ways.values():
+                stack.push_async_callback(way.close)
+            event_types = Catalogue(store, config)
+            slots = Slots(store, config, event_types)
+            means = Means(
+                config=config,
+                store=store,
+                ingest=ingest,
+                live=live,
+                catalogue=event_types,
+                slots=slots,
+                calendars=None,
+                ways=ways,
+                secrets=Secrets(key),
+            )
             presence = await stack.enter_async_context(Presence.open(live))
             waking = await stack.enter_async_context(Waking.open(store, live))
             desk = Desk(store, live, waking, config.agents, config.teams)
@@ -156,7 +192,11 @@ class Service:
                 routing=Router(store, ingest, firm_of(config), config.plans, answered),
                 dial_lists=Runner(store, live, dialing, ready),
                 event_types=event_types,
-                slots=Slots(store, config, event_types),
+                slots=slots,
+                bookings=Bookings(means),
+                event_types=event_types,
+                slots=Slots(store, config, event_types, calendars),
+                calendars=calendars,
             )
 
 
@@ -184,6 +224,24 @@ def ours_of(config: Config) -> Ours:
     return Ours(tuple(config.agents.values()), lines, groups)
 
 
+def owners_of(config: Config) -> Owners:
+    """Whose calendars the sources of *config* are. Only sources that it names take anybody's time."""
+    found = {}
+    for name, source in config.sources.items():
+        if source.agents or source.offers.calendar is not None:
+            handles = (*source.ours, *(handle for agent in source.agents for handle in config.agents[agent].handles))
+            zone = config.zone(source.agents[0]).key if source.agents else config.timezone
+            found[name] = Owner(source.agents, frozenset(handles), zone)
+    return Owners(
+        found,
+        ours_of(config).handles,
+        frozenset(config.privacy.domains),
+        NeverLog(config.privacy.never_log),
+        config.region,
+        config.timezone,
+    )
+
+
 def firm_of(config: Config) -> Firm:
     """The people that calls are brought to, as *config* says."""
     return Firm(rota_of(config), {team.id: team.agents for team in config.teams.values()}, config.telephony)
@@ -192,6 +250,22 @@ def firm_of(config: Config) -> Firm:
 def rota_of(config: Config) -> Rota:
     """Who works when, as *config* says."""
     return Rota(config.agents, config.telephony.hours)
+
+
+Plugin = TypeVar("Plugin")
+
+
+def _built(config: Config, lend: Lend, which: Callable[[Plugins], Plugin | None]) -> dict[str, Plugin]:
+    """Of every source the plug-in that *which* picks."""
+    found = {}
+    for name in config.sources:
+        try:
+            plugin = which(config.plugins(name, lend))
+        except Misconfigured:  # whoever runs the sources says so
+            continue
+        if plugin is not None:
+            found[name] = plugin
+    return found
 
 
 class _Equipped(Protocol):
@@ -206,15 +280,7 @@ Equipped = TypeVar("Equipped", bound=_Equipped)
 
 def _ready(config: Config, lend: Lend, which: Callable[[Plugins], Equipped | None]) -> dict[str, Equipped]:
     """Of every source the plug-in that *which* picks, where its settings say how to work."""
-    found = {}
-    for name in config.sources:
-        try:
-            plugin = which(config.plugins(name, lend))
-        except Misconfigured:  # whoever runs the sources says so
-            continue
-        if plugin is not None and plugin.ready:
-            found[name] = plugin
-    return found
+    return {name: plugin for name, plugin in _built(config, lend, which).items() if plugin.ready}
 
 
 def due_by(config: Config) -> Due:

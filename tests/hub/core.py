@@ -13,6 +13,10 @@ from sqlalchemy import Connection
 
 from hub import Agent, Call, CallState, Channel, Copy, Event, Leg, Outcome, Participant, RawMail, Role
 from hub.batch import Books
+from hub.calendars.calendars import Calendars
+from hub.calendars.intake import Intake
+from hub.calendars.objects import Follow, nobody_follows
+from hub.calendars.owners import Owners
 from hub.ingest import Ingest
 from hub.live import Live
 from hub.mailroom import Mailroom
@@ -48,6 +52,7 @@ class Core:
     ingest: Ingest
     pops: Pops
     mailroom: Mailroom
+    calendars: Calendars
 
     async def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
         """What a query answers."""
@@ -81,15 +86,23 @@ class Core:
 
 @asynccontextmanager
 async def open_core(
-    store: Store, ours: Ours = OURS, never: NeverLog = NEVER, house: House = EMPTY_HOUSE
+    store: Store,
+    ours: Ours = OURS,
+    never: NeverLog = NEVER,
+    house: House = EMPTY_HOUSE,
+    owners: Owners | None = None,
+    follows: Follow = nobody_follows,
 ) -> AsyncIterator[Core]:
     """A core on *store*."""
+    owners = owners or Owners(ours=ours.handles, never=never)
     live = Live()
     unrecorded = Unrecorded(live, ours, store.ids)
     async with live, Mailroom(Guide(MailRules(never)), workers=1) as mailroom:
-        books = Books(ours, store.ids, store.blobs, ("crm",), house=house)
-        ingest = Ingest(store, live, mailroom, books, never, unrecorded, Metrics(), lambda source: None)
-        yield Core(store, live, ingest, Pops(store, live, unrecorded, house.rota), mailroom)
+        books = Books(ours, store.ids, store.blobs, ("crm",), house=house, owners=owners, follows=follows)
+        intake = Intake(store, mailroom, owners)
+        ingest = Ingest(store, live, mailroom, books, never, unrecorded, Metrics(), lambda source: None, intake)
+        calendars = Calendars(store, live, mailroom, ingest, intake, timedelta(minutes=15))
+        yield Core(store, live, ingest, Pops(store, live, unrecorded, house.rota), mailroom, calendars)
 
 
 def call(
