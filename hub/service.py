@@ -59,8 +59,9 @@ class Service:
     """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`.
 
     *outbox*, *letters*, *recordings*, *overdue*, *closing* and *dial_lists* do nothing until they are entered, as `hub
-    serve` does: a command that is over in a second is no courier. *dialing* places calls at once, and sees to lost ones
-    when it is entered; *calendars* answer at once, and are kept up to date when they are entered.
+    serve` does: a command that is over in a second is no courier. *dialing* places calls at once and *bookings* writes
+    into calendars at once, and both see to what was lost when they are entered; *calendars* answer at once, and are
+    kept up to date when they are entered.
     """
 
     config: Config
@@ -85,6 +86,7 @@ class Service:
     dial_lists: Runner
     event_types: Catalogue
     slots: Slots
+    bookings: Bookings
     calendars: Calendars
 
     def lend(self, source: str) -> SourceLoan:
@@ -154,7 +156,7 @@ class Service:
             for way in ways.values():
                 stack.push_async_callback(way.close)
             event_types = Catalogue(store, config)
-            slots = Slots(store, config, event_types)
+            slots = Slots(store, config, event_types, calendars)
             means = Means(
                 config=config,
                 store=store,
@@ -162,14 +164,13 @@ class Service:
                 live=live,
                 catalogue=event_types,
                 slots=slots,
-                calendars=None,
+                calendars=calendars,
                 ways=ways,
                 secrets=Secrets(key),
             )
             presence = await stack.enter_async_context(Presence.open(live))
             waking = await stack.enter_async_context(Waking.open(store, live))
             desk = Desk(store, live, waking, config.agents, config.teams)
-            event_types = Catalogue(store, config)
             yield cls(
                 config=config,
                 store=store,
@@ -194,8 +195,6 @@ class Service:
                 event_types=event_types,
                 slots=slots,
                 bookings=Bookings(means),
-                event_types=event_types,
-                slots=Slots(store, config, event_types, calendars),
                 calendars=calendars,
             )
 

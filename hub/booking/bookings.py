@@ -21,7 +21,8 @@ from hub.booking.confirming import Lapsed
 from hub.booking.holding import Team, Wish
 from hub.booking.keeper import Keeper
 from hub.booking.means import Means
-from hub.booking.states import BOOKED, Booked, BookingView, Code, Gone, Held, Invitee, Refused, Slot, State, Why
+from hub.booking.slots import Slot
+from hub.booking.states import BOOKED, Booked, BookingView, Code, Gone, Held, Invitee, Refused, State, Why
 from hub.booking.types import EventType
 from hub.privacy.visibility import HUB, Actor, Authority
 from hub.store import Lane
@@ -116,7 +117,7 @@ class Bookings:
         link_id, contact_id = await self._link(link, slug, now) if link else (None, None)
         means = self._means
         for _ in range(TRIES):
-            slot = await self._slot(slug, duration, starts_at, host=host)
+            slot = await means.slots.at(slug, duration, starts_at, host=host)
             if slot is None:
                 break
             booking_id, appointment_id = means.store.ids(), means.store.ids()
@@ -164,20 +165,11 @@ class Bookings:
             raise Refused(Code.UNKNOWN_TYPE, "There is nothing to be booked under this address.")
         return spec
 
-    async def _slot(
-        self, slug: str, duration: int, starts_at: datetime, *, host: str = "", without: int | None = None
-    ) -> Slot | None:
-        """The slot that is offered at exactly this time."""
-        offer = await self._means.slots.offered(
-            slug, duration, starts_at, starts_at + timedelta(minutes=1), without=without, host=host
-        )
-        return next((slot for slot in offer.slots if slot.starts_at == starts_at), None)
-
     async def _teams(self, slug: str, slot: Slot, contact_id: int | None) -> list[Team]:
         """Who may take the slot: who should, then the others who could."""
         choice = await self._means.slots.choose(slug, slot, contact_id=contact_id)
         first = Team(tuple(choice.hosts), choice.organizer, tuple(choice.why))
-        others = [tuple(hosts) for hosts in slot.hosts if set(hosts) != set(first.hosts)]
+        others = [hosts for hosts in slot.hosts if set(hosts) != set(first.hosts)]
         return [first, *(Team(hosts, _organizer(hosts, first), (_others_taken(hosts),)) for hosts in others)]
 
     async def _link(self, secret: str, slug: str, now: datetime) -> tuple[int, int | None]:
@@ -269,7 +261,7 @@ class Bookings:
         """Who takes it at its new time: those who have it, where they can."""
         slot = None
         if spec is not None:
-            slot = await self._slot(view.event_type, minutes, starts_at, without=view.appointment_id)
+            slot = await self._means.slots.at(view.event_type, minutes, starts_at, without=view.appointment_id)
         if slot is None:
             raise Gone(
                 await self._means.slots.nearest(view.event_type, minutes, starts_at, without=view.appointment_id)

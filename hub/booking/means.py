@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection
-
-from hub.booking.states import Slot, Why
-from hub.booking.types import EventType
+from hub.booking.catalogue import Catalogue
+from hub.booking.choosing import Choice
+from hub.booking.slots import Slot
 from hub.config import Config
 from hub.contracts import Calendar
 from hub.formats.signing import hmac_base64
@@ -20,57 +19,22 @@ from hub.live import Live
 from hub.store import Store
 
 
-class Catalogue(Protocol):
-    """Knows the event types (`hub.booking.catalogue`)."""
-
-    async def get(self, slug: str) -> EventType | None:
-        """The event type of that name."""
-
-
-class Choice(Protocol):
-    """Who takes a time that was offered, in whose name, and why."""
-
-    @property
-    def hosts(self) -> Sequence[str]: ...
-    @property
-    def organizer(self) -> str: ...
-    @property
-    def why(self) -> Sequence[Why]: ...
-
-
-class Offer(Protocol):
-    """The times that are offered. *stale* are the hosts of whom none is, because a calendar is old."""
-
-    @property
-    def slots(self) -> Sequence[Slot]: ...
-    @property
-    def stale(self) -> Sequence[str]: ...
-
-
 class Slots(Protocol):
-    """Knows what is free by the rules and the calendars as the hub has them (`hub.booking.slots`)."""
+    """Knows what is offered, by the rules and the calendars as the hub has them: see `hub.booking.slots`."""
 
-    async def offered(
-        self,
-        slug: str,
-        duration: int,
-        since: datetime,
-        until: datetime,
-        *,
-        without: int | None = None,
-        host: str = "",
-    ) -> Offer:
-        """The times that begin in [*since*, *until*). *without*: as if that appointment were not there."""
+    async def at(
+        self, slug: str, duration: int, starts_at: datetime, *, without: int | None = None, host: str = ""
+    ) -> Slot | None:
+        """The time that begins at this moment; None where it is not offered. *without*: as if that appointment were not
+        there."""
 
     async def nearest(
         self, slug: str, duration: int, moment: datetime, count: int = 3, *, without: int | None = None, host: str = ""
     ) -> Sequence[Slot]:
         """The times nearest to *moment*."""
 
-    async def choose(
-        self, slug: str, slot: Any, *, contact_id: int | None = None, conn: Connection | None = None
-    ) -> Choice:
-        """Who takes *slot*."""
+    async def choose(self, slug: str, slot: Slot, *, contact_id: int | None = None, mail: str = "") -> Choice:
+        """Who takes *slot*; the contact is known by her id or her *mail* (a handle)."""
 
 
 class CalendarState(Protocol):
@@ -126,7 +90,7 @@ class Means:
     live: Live
     catalogue: Catalogue
     slots: Slots
-    calendars: Calendars
+    calendars: Calendars | None
     ways: Mapping[str, Calendar]
     secrets: Secrets
 

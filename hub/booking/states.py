@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+
+from hub.booking.choosing import Why as Chosen
+from hub.booking.slots import Slot
 
 
 class State(StrEnum):
@@ -24,7 +26,7 @@ class State(StrEnum):
     """Nothing came of it."""
 
 
-Why = Mapping[str, str | int]
+Why = Chosen
 """One reason why somebody was chosen: `hub.booking.choosing.Why`, or `others-taken` {agents} (whoever should have had
 it was taken at that moment), or `reassigned` {agent, by}."""
 
@@ -57,19 +59,6 @@ class Code(StrEnum):
     NOT_YOURS = "not-yours"
     NOT_ASKED = "not-asked"
     """Nobody waits for an answer to it."""
-
-
-class Slot(Protocol):
-    """A time that is offered: *hosts* are the sets of agents who could take it together, of whom one set does."""
-
-    @property
-    def starts_at(self) -> datetime: ...
-    @property
-    def ends_at(self) -> datetime: ...
-    @property
-    def hosts(self) -> Sequence[Sequence[str]]: ...
-    @property
-    def seats_left(self) -> int: ...
 
 
 class Gone(Exception):

@@ -94,7 +94,7 @@ async def free(means: Means, agents: Sequence[str], when: Block, uids: Collectio
     """
     mine = await means.store.read(lambda conn: ours(conn, agents, when))
     asked = sorted({source for agent in agents for source in means.sources_of(agent) if source in means.ways})
-    known = await means.calendars.busy(list(agents), *when)
+    known = await means.calendars.busy(list(agents), *when) if means.calendars else {}
     for agent in agents:
         for calendar in known[agent].calendars if agent in known else ():
             if calendar.stale and calendar.source not in asked:

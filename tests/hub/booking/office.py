@@ -11,8 +11,10 @@ from typing import Any
 
 from hub.booking.bookings import Bookings
 from hub.booking.catalogue import Catalogue
-from hub.booking.means import AgentBusy, Means, Secrets
-from hub.booking.states import Held, Invitee, Why
+from hub.booking.choosing import Choice
+from hub.booking.means import Means, Secrets
+from hub.booking.slots import Slot
+from hub.booking.states import Held, Invitee
 from hub.config import load
 from hub.privacy.visibility import Actor, Authority
 from tests.fakes.diary import Diary
@@ -96,59 +98,24 @@ notice = 0
 
 
 @dataclass(frozen=True)
-class Time:
-    """A slot as somebody sees it who knows nothing of what is taken."""
-
-    starts_at: datetime
-    ends_at: datetime
-    hosts: tuple[tuple[str, ...], ...]
-    seats_left: int = 1
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The first set of hosts."""
-
-    hosts: tuple[str, ...]
-    organizer: str
-    why: tuple[Why, ...]
-
-
-@dataclass(frozen=True)
-class Times:
-    """What is offered."""
-
-    slots: tuple[Time, ...]
-    stale: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Blind:
     """Offers every time at every minute, taken or not: what is promised must not depend on what is offered."""
 
     hosts: Mapping[str, tuple[tuple[str, ...], ...]]
 
-    async def offered(
-        self, slug: str, duration: int, since: datetime, until: datetime, *, without: int | None = None, host: str = ""
-    ) -> Times:
-        return Times((Time(since, since + timedelta(minutes=duration), self.hosts[slug]),))
+    async def at(
+        self, slug: str, duration: int, starts_at: datetime, *, without: int | None = None, host: str = ""
+    ) -> Slot | None:
+        return Slot(starts_at, starts_at + timedelta(minutes=duration), self.hosts[slug], 1)
 
     async def nearest(
         self, slug: str, duration: int, moment: datetime, count: int = 3, *, without: int | None = None, host: str = ""
-    ) -> Sequence[Time]:
+    ) -> Sequence[Slot]:
         starts = [moment + timedelta(hours=hours) for hours in range(1, count + 1)]
-        return [Time(at, at + timedelta(minutes=duration), self.hosts[slug]) for at in starts]
+        return [Slot(at, at + timedelta(minutes=duration), self.hosts[slug], 1) for at in starts]
 
-    async def choose(self, slug: str, slot: Any, *, contact_id: int | None = None, conn: Any = None) -> Chosen:
-        return Chosen(slot.hosts[0], slot.hosts[0][0], ({"code": "first", "agent": slot.hosts[0][0]},))
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """The hub has read no calendar."""
-
-    async def busy(self, agents: Sequence[str], since: datetime, until: datetime) -> dict[str, AgentBusy]:
-        return {}
+    async def choose(self, slug: str, slot: Slot, *, contact_id: int | None = None, mail: str = "") -> Choice:
+        return Choice(slot.hosts[0], slot.hosts[0][0], ({"code": "first", "agent": slot.hosts[0][0]},))
 
 
 @dataclass(frozen=True)
@@ -192,7 +159,7 @@ async def open_office(core: Core, folder: Path, *, calendars: bool = True) -> As
         live=core.live,
         catalogue=Catalogue(core.store, config),
         slots=Blind(hosts),
-        calendars=Nothing(),
+        calendars=None,
         ways=diaries,
         secrets=Secrets("0" * 64),
     )
