@@ -6,15 +6,14 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
-from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from icalendar import Calendar, Component
 from icalendar.prop.broken import vBroken
 
 from hub.formats import charsets
 from hub.formats.errors import Unreadable
+from hub.formats.ics.zones import zone_named
 
 __all__ = ["Attendee", "IcsEvent", "Unreadable", "events"]
 
@@ -59,9 +58,6 @@ class IcsEvent:
 _BLOCK = re.compile(
     r"^BEGIN:(VTIMEZONE|VEVENT)[ \t]*\r?$.*?^END:\1[ \t]*\r?$\n?", re.MULTILINE | re.DOTALL | re.IGNORECASE
 )
-_OFFSET = re.compile(r"(?:GMT|UTC|Etc/GMT)?\s?([+-])(\d{1,2}):?(\d{2})?$", re.IGNORECASE)
-_BRACKETS = re.compile(r"\([^()]*\)")
-_CITY = re.compile(r"[A-Z][\w.'-]*(?: [A-Z][\w.'-]*)*")
 
 
 def events(raw: bytes, zone: tzinfo = UTC) -> tuple[IcsEvent, ...]:
@@ -70,22 +66,23 @@ def events(raw: bytes, zone: tzinfo = UTC) -> tuple[IcsEvent, ...]:
     *zone* is where times without a zone are meant, unless the file names one (X-WR-TIMEZONE). A broken line or event
     costs only itself. Raises `Unreadable` for what is no calendar.
     """
-    text = charsets.decode(raw.removeprefix(b"\xef\xbb\xbf"), "utf-8")
-    if "BEGIN:V" not in text.upper():
-        raise Unreadable("no calendar: there is no BEGIN line")
     found: list[IcsEvent] = []
     with warnings.catch_warnings():
         # The library warns of the zone names that it has to guess at; so do we have to.
         warnings.simplefilter("ignore")
-        for calendar in _parsed(text):
+        for calendar in parsed(raw):
             named = str(calendar.get("X-WR-TIMEZONE", ""))
-            floating = (_zone(named) if named else None) or zone
+            floating = (zone_named(named) if named else None) or zone
             method = str(calendar.get("METHOD", "")).strip().upper()
             found += [_event(component, method, floating) for component in calendar.walk("VEVENT")]
     return tuple(found)
 
 
-def _parsed(text: str) -> list[Component]:
+def parsed(raw: bytes) -> list[Component]:
+    """The calendars in a file, without what cannot be read of them. Raises `Unreadable`."""
+    text = charsets.decode(raw.removeprefix(b"\xef\xbb\xbf"), "utf-8")
+    if "BEGIN:V" not in text.upper():
+        raise Unreadable("no calendar: there is no BEGIN line")
     try:
         whole: list[Component] = list(Calendar.from_ical(text, multiple=True))
         reason = "it is cut off"
@@ -197,7 +194,7 @@ def _moment(component: Component, name: str, floating: tzinfo) -> tuple[datetime
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
             named = str(getattr(value, "params", {}).get("TZID", ""))
-            moment = moment.replace(tzinfo=(_zone(named) if named else None) or floating)
+            moment = moment.replace(tzinfo=(zone_named(named) if named else None) or floating)
         try:
             return moment.astimezone(UTC), False
         except (OverflowError, ValueError):
@@ -205,34 +202,3 @@ def _moment(component: Component, name: str, floating: tzinfo) -> tuple[datetime
     if isinstance(moment, date):
         return datetime.combine(moment, time(), UTC), True
     return None, False
-
-
-@lru_cache(maxsize=256)
-def _zone(name: str) -> tzinfo | None:
-    """The zone that *name* means where the library knows none: an offset, a Windows display name with its cities, or a
-    name with a vendor before it. None where nobody could tell."""
-    name = name.strip(" \"'")
-    if name.rpartition("/")[2].upper() in ("UTC", "Z", "GMT"):
-        return UTC
-    parts = name.strip("/").split("/")
-    for begin in range(len(parts)):
-        candidate = "/".join(parts[begin:])
-        if candidate in _names():
-            return ZoneInfo(candidate)
-    offset = _OFFSET.fullmatch(name)
-    if offset:
-        length = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
-        if length < timedelta(days=1):
-            return timezone(-length if offset[1] == "-" else length)
-    for city in _CITY.findall(_BRACKETS.sub("", name)):
-        known = _names().get(city.replace(" ", "_"))
-        if known:
-            return ZoneInfo(known)
-    return None
-
-
-@lru_cache(maxsize=1)
-def _names() -> dict[str, str]:
-    """Every zone by its name and by its city."""
-    names = {name: name for name in available_timezones()}
-    return {name.rpartition("/")[2]: name for name in sorted(names, reverse=True) if "/" in name} | names
