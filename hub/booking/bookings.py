@@ -17,11 +17,11 @@ from sqlalchemy import Connection
 
 from hub.accounts import fingerprint
 from hub.booking import changing, confirming, ending, holding, rows
+from hub.booking.choosing import Slot
 from hub.booking.confirming import Lapsed
 from hub.booking.holding import Team, Wish
 from hub.booking.keeper import Keeper
 from hub.booking.means import Means
-from hub.booking.slots import Slot
 from hub.booking.states import BOOKED, Booked, BookingView, Code, Gone, Held, Invitee, Refused, State, Why
 from hub.booking.types import EventType
 from hub.privacy.visibility import HUB, Actor, Authority

@@ -19,10 +19,11 @@ from sqlalchemy import Connection
 
 from hub import audit
 from hub.booking import holding, recording, rows, telling, writing
+from hub.booking.invitees import checked
 from hub.booking.means import Means
 from hub.booking.rows import GUESTS, Guest, Row, Write
 from hub.booking.states import BOOKED, TAKES_TIME, Code, Gone, Invitee, Refused, State
-from hub.booking.types import EventType
+from hub.booking.types import Assign, EventType
 from hub.booking.writing import NotWritten, Unreachable
 from hub.contracts import Conflict, Unavailable
 from hub.privacy.visibility import HUB
@@ -37,6 +38,9 @@ STAYS_HELD = timedelta(seconds=90)
 """How long a hold lasts at least while it is being confirmed."""
 OTHERS_SECONDS = 45.0
 _LOOK_SECONDS = 0.1
+
+
+_IN_TURN = (Assign.ROUND_ROBIN, Assign.FIXED_AND_ROTATING)
 
 
 class Lapsed(Exception):
@@ -108,8 +112,11 @@ def unreachable() -> Refused:
 
 async def _begun(means: Means, fingerprint: str, invitee: Invitee) -> Plan | int:
     """The plan, once nobody else writes this appointment; the booking's id where there is nothing to do."""
-    slug = await means.store.read(lambda conn: _type(conn, fingerprint))
-    spec = await means.catalogue.get(slug) if slug else None
+    held = await means.store.read(lambda conn: _held(conn, fingerprint))
+    spec = await means.catalogue.get(held[1].event_type) if held else None
+    if held and held[0].state is State.HELD and spec:
+        invitee = checked(invitee, spec, means.config.region)
+        await _to_the_owner(means, *held, spec, invitee)
     async with asyncio.timeout(OTHERS_SECONDS):
         while True:
             try:
@@ -118,9 +125,26 @@ async def _begun(means: Means, fingerprint: str, invitee: Invitee) -> Plan | int
                 await asyncio.sleep(_LOOK_SECONDS)  # another process: nobody here could tell
 
 
-def _type(conn: Connection, fingerprint: str) -> str | None:
-    query = sa.select(appointments.c.event_type).join(bookings, bookings.c.appointment_id == appointments.c.id)
-    return conn.execute(query.where(bookings.c.secret == fingerprint)).scalar()
+def _held(conn: Connection, fingerprint: str) -> tuple[Guest, Row] | None:
+    seat = rows.guest(conn, bookings.c.secret == fingerprint)
+    row = rows.appointment(conn, seat.appointment_id) if seat else None
+    return (seat, row) if seat and row else None
+
+
+async def _to_the_owner(means: Means, seat: Guest, row: Row, spec: EventType, invitee: Invitee) -> None:
+    """Now that it is known who books: where somebody else owns the contact, who could take it as well, she does."""
+    asked = any(why.get("code") == "asked-for" for why in row.why)
+    if not spec.owner_first or spec.assign not in _IN_TURN or spec.seats > 1 or asked or row.state is not State.HELD:
+        return
+    minutes = int((row.ends_at - row.starts_at).total_seconds() // 60)
+    slot = await means.slots.at(row.event_type, minutes, row.starts_at, without=row.id)
+    if slot is None:
+        return
+    choice = await means.slots.choose(row.event_type, slot, contact_id=seat.contact_id, mail=f"mailto:{invitee.mail}")
+    if not any(why.get("code") == "owner" for why in choice.why):
+        return
+    team = holding.Team(tuple(choice.hosts), choice.organizer, tuple(choice.why))
+    await means.store.write(lambda conn: holding.swap(conn, row, team, spec, datetime.now(UTC)))
 
 
 def _begin(conn: Connection, means: Means, fingerprint: str, invitee: Invitee, spec: EventType | None) -> Plan | int:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from hub.booking.rows import Row
 from hub.booking.states import BOOKED, TAKES_TIME, State, Why
 from hub.booking.types import EventType
 from hub.store.schema import appointment_hosts, appointment_writes, appointments, bookings
@@ -248,6 +249,23 @@ def release(conn: Connection, appointment_id: int, now: datetime) -> bool:
     )
     give_back(conn, appointment_id)
     unwrite(conn, appointment_id, now)
+    return True
+
+
+def swap(conn: Connection, row: Row, team: Team, spec: EventType, now: datetime) -> bool:
+    """Have *team* hold what others hold. False where it is not held any more, or they have no time."""
+    in_turn(conn, {*row.hosts, *team.hosts})
+    when = block(spec, row.starts_at, row.ends_at)
+    still = sa.and_(appointments.c.id == row.id, appointments.c.state == State.HELD)
+    if (
+        busy(conn, team.hosts, when, without=row.id)
+        or not conn.execute(
+            appointments.update().where(still).values(organizer=team.organizer, why=list(team.why), changed_at=now)
+        ).rowcount
+    ):
+        return False
+    conn.execute(appointment_hosts.delete().where(appointment_hosts.c.appointment_id == row.id))
+    insert_hosts(conn, row.id, dict.fromkeys(team.hosts, when))
     return True
 
 

@@ -9,8 +9,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from hub.booking.catalogue import Catalogue
-from hub.booking.choosing import Choice
-from hub.booking.slots import Slot
+from hub.booking.choosing import Choice, Slot
 from hub.config import Config
 from hub.contracts import Calendar
 from hub.formats.signing import hmac_base64

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from hub.booking.choosing import Slot
 from hub.booking.choosing import Why as Chosen
-from hub.booking.slots import Slot
 
 
 class State(StrEnum):

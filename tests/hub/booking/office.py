@@ -11,9 +11,8 @@ from typing import Any
 
 from hub.booking.bookings import Bookings
 from hub.booking.catalogue import Catalogue
-from hub.booking.choosing import Choice
+from hub.booking.choosing import Choice, Slot
 from hub.booking.means import Means, Secrets
-from hub.booking.slots import Slot
 from hub.booking.states import Held, Invitee
 from hub.config import load
 from hub.privacy.visibility import Actor, Authority
@@ -22,7 +21,7 @@ from tests.hub.core import Core
 
 ADA = Actor("ada", Authority.AGENT, "ada")
 BEN = Actor("ben", Authority.AGENT, "ben")
-LI_NA = Invitee(name="Li Na", mail="li.na@customer.example", answers={})
+LI_NA = Invitee(name="Li Na", mail="Li.Na@customer.example", phone="030 987654")
 
 CONFIG = """
 [hub]
