@@ -155,7 +155,7 @@ class Catalogue:
             else:
                 row = {"slug": slug, "spec": document, "actor": actor.record, "created_at": now, "updated_at": now}
                 made = insert(conn, event_types).values(row).on_conflict_do_nothing(index_elements=["slug"])
-                if not conn.execute(made).rowcount:
+                if conn.execute(made.returning(event_types.c.slug)).first() is None:
                     raise SlugTaken(slug)
             done = "change" if version else "create"
             audit.note(conn, entry, actor, f"event-type.{done}", f"event-type/{slug}", now)

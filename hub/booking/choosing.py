@@ -44,7 +44,7 @@ class StandIn:
 class Slot:
     """A time that is offered (UTC), with the sets of *hosts* that could take it. *seats_left* are those of the
     appointment it *joins* (its id), or all where it would be a new one. *stand_ins* are the people among the hosts who
-    take the place of somebody absent."""
+    take the place of somebody absent; *asked_for* is the host to whom the sets were narrowed down, "" for all."""
 
     starts_at: datetime
     ends_at: datetime
@@ -52,6 +52,7 @@ class Slot:
     seats_left: int = 1
     joins: int | None = None
     stand_ins: tuple[StandIn, ...] = ()
+    asked_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,11 @@ def choose(
     now: datetime,
     contact_id: int | None = None,
     mail: str = "",
-    host: str = "",
     without: int | None = None,
 ) -> Choice:
     """Who takes *slot*, by what is true inside the transaction of *conn*. The contact is known by her id, or by her
-    *mail* (a handle, `mailto:…`). *host* is who was asked for; *without* is an appointment that does not count, because
-    it is being moved. Raises `ValueError` where the slot has no hosts."""
+    *mail* (a handle, `mailto:…`). *without* is an appointment that does not count, because it is being moved. Raises
+    `ValueError` where the slot has no hosts."""
     if not slot.hosts:
         raise ValueError("nobody could take this slot")
     owner, contact = _owner(conn, contact_id, mail) if event.owner_first else ("", 0)
@@ -90,7 +90,7 @@ def choose(
         hosts = slot.hosts[0]
         why = [_code("only", agent=event.hosts[0])]
     else:
-        hosts, why = _in_turn(conn, slug, event, slot, now, owner, contact, host, without)
+        hosts, why = _in_turn(conn, slug, event, slot, now, owner, contact, without)
     why += _standing_in(event, slot, hosts, owner)
     return Choice(hosts, owner if owner in hosts else hosts[0], tuple(why))
 
@@ -103,13 +103,13 @@ def _in_turn(
     now: datetime,
     owner: str,
     contact: int,
-    host: str,
     without: int | None,
 ) -> tuple[Members, list[Why]]:
     """The set whose turn it is."""
     why: list[Why] = [_code("fixed", agents=", ".join(event.fixed))] if event.fixed else []
     left = sorted(slot.hosts)
-    wishes = [(host, _code("asked-for", agent=host)), (owner, _code("owner", agent=owner, contact=contact))]
+    asked = slot.asked_for
+    wishes = [(asked, _code("asked-for", agent=asked)), (owner, _code("owner", agent=owner, contact=contact))]
     for wished, code in wishes:
         wanted = [each for each in left if wished and _takes_part(slot, each, wished)]
         if wanted and wished not in event.fixed:

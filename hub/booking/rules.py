@@ -266,6 +266,8 @@ def _hours(hours: Hours, opened: Openings, length: Length) -> OpenHours:
 def _hours_said(hours: Hours, opened: Openings, length: Length, at: int) -> Reason:
     day = day_of(hours.zone, at)
     facts: dict[str, Fact] = {"hours": hours.name, "zone": hours.zone.key, "date": day.isoformat()}
+    if not hours.name and not hours.special and not hours.holidays:
+        return Reason("hours", True, facts)
     if day in hours.special:
         facts["special"] = ", ".join(f"{begin:%H:%M}-{end:%H:%M}" for begin, end in hours.special[day])
     for since, until in opened.spans:

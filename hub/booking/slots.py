@@ -103,9 +103,12 @@ class Slots:
         following = None
         if not slots and max(end, first) < last:
             begin = max(end, first)
-            board = await self._board(slug, event, duration, now, begin, last, without, host)
-            later = await asyncio.to_thread(_slots, board)
-            following, stale = (later[0] if later else None), stale or _stale(board)
+            for reach in (begin + _NEAR, last):
+                board = await self._board(slug, event, duration, now, begin, min(reach, last), without, host)
+                later = await asyncio.to_thread(_slots, board)
+                following, stale = (later[0] if later else None), stale or _stale(board)
+                if following:
+                    break
         return Offer(slots, stale, following)
 
     async def nearest(
@@ -187,14 +190,13 @@ class Slots:
         *,
         contact_id: int | None = None,
         mail: str = "",
-        host: str = "",
         now: datetime | None = None,
     ) -> Choice:
-        """Who would take *slot* now. Whoever books asks `hub.booking.choosing.choose` inside the transaction."""
+        """Who would take *slot* now. Inside a transaction ask `hub.booking.choosing.choose`."""
         event = await self._event(slug)
         at = now or datetime.now(UTC)
         return await self._store.read(
-            lambda conn: choosing.choose(conn, slug, event, slot, now=at, contact_id=contact_id, mail=mail, host=host)
+            lambda conn: choosing.choose(conn, slug, event, slot, now=at, contact_id=contact_id, mail=mail)
         )
 
     async def _event(self, slug: str) -> EventType:
@@ -290,9 +292,9 @@ def _slots(board: Board) -> tuple[Slot, ...]:
         begins = datetime.fromtimestamp(at, UTC)
         ends = datetime.fromtimestamp(at + board.length.seconds, UTC)
         if group := joinable.get(at):
-            found.append(Slot(begins, ends, tuple(hosts), group.seats_left, group.id))
+            found.append(Slot(begins, ends, tuple(hosts), group.seats_left, group.id, (), board.host))
         else:
-            found.append(Slot(begins, ends, tuple(hosts), board.event.seats, None, _stand_ins(board, at)))
+            found.append(Slot(begins, ends, tuple(hosts), board.event.seats, None, _stand_ins(board, at), board.host))
     return tuple(found)
 
 
