@@ -245,8 +245,8 @@ async def test_stand_ins_follow_one_another_while_they_are_absent_too(firm: Firm
     assert slot is not None
     assert slot.stand_ins == (StandIn("cleo", "ada", utc(27, 0)),)
     choice = await firm.slots.choose("solo", slot, now=NOW)
-    until = {"code": "stands-in", "agent": "cleo", "for": "ada", "until": "2026-11-27T00:00:00+00:00"}
-    assert (choice.hosts, choice.organizer, choice.why[-1]) == (("cleo",), "cleo", until)
+    told = {"code": "stands-in", "agent": "cleo", "for": "ada", "until": "2026-11-27T00:00:00+00:00"}
+    assert (choice.hosts, choice.organizer, choice.why[-1]) == (("cleo",), "cleo", told)
 
 
 async def test_a_group_is_filled_before_another_begins(firm: Firm) -> None:
@@ -272,10 +272,10 @@ async def test_the_owner_of_the_contact_is_not_preferred(firm: Firm) -> None:
     assert slot is not None
     owned = {"code": "owner", "agent": "cleo", "contact": contact}
     for known in ({"contact_id": contact}, {"mail": "mailto:li.na@customer.example"}):
-        choice = await firm.slots.choose("sales", slot, now=NOW, **known)  # type: ignore[arg-type]
+        choice = await firm.slots.choose("sales", slot, now=NOW, **known)
         assert (choice.hosts, choice.why) == (("cleo",), (owned,))
     unknown = await firm.slots.choose("sales", slot, mail="mailto:bo@customer.example", now=NOW)
-    assert unknown.hosts == (("ada",))
+    assert unknown.hosts == ("ada",)
     await firm.write(absences, agent="cleo", from_at=utc(24, 0), until_at=utc(28, 0), stand_in="ben")
     slot = await firm.slots.at("sales", 30, utc(24, 9), now=NOW)
     assert slot is not None
