@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub.calendars import making
-from hub.calendars.expanding import Group, TooMany, occurrences
+from hub.calendars.expanding import Group, occurrences
 from hub.calendars.making import Name
 from hub.calendars.owners import Owners
 from hub.calendars.reading import instance_of, meetings_of
@@ -122,7 +122,7 @@ def _begun(due: Due, owners: Owners, now: datetime) -> Begun:
     window = int(due.group.since.timestamp()), int(due.group.until.timestamp())
     try:
         found = sorted(each for each in occurrences(objects, owner, *window) if each.starts >= window[0])
-    except (TooMany, ics.Unreadable):
+    except ics.Unreadable:
         return Begun()
     found = [each for each in found if meetings.begins(each)]
     second = int(now.timestamp())

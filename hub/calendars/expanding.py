@@ -59,53 +59,12 @@ def recurs(objects: Iterable[tuple[bytes, bool, bool]]) -> bool:
     return any(_RECURS.search(raw) for raw, _, _ in objects)
 
 
-class TooMany(Exception):
-    """It recurs more often than is kept. The text says so."""
-
-
-def occurrences(objects: Sequence[tuple[bytes, bool]], owner: Owner, since: int, until: int) -> list[Occurrence]:
+def occurrences(objects: Sequence[tuple[bytes, bool]], owner: Owner, since: int, until: int) -> Sequence[Occurrence]:
     """When the events in *objects* (each with whether its provider tells every occurrence) take place within [*since*,
-    *until*), in seconds, by the rules of *owner*'s calendar. Raises `TooMany` and `Unreadable`."""
-    import icalendar
-    import recurring_ical_events
-
-    zone = ZoneInfo(owner.zone)
-
-    def second(value: object) -> int:
-        if not isinstance(value, datetime):
-            value = datetime.combine(value, datetime.min.time(), zone)  # type: ignore[arg-type]
-        return int((value if value.tzinfo else value.replace(tzinfo=zone)).timestamp())
-
-    found = []
-    for raw, _ in objects:
-        for calendar in icalendar.Calendar.from_ical(raw, multiple=True):
-            query = recurring_ical_events.of(calendar)
-            for each in query.between(datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC)):
-                begin, end = each.start, each.end
-                instance = each.get("RECURRENCE-ID")
-                free = str(each.get("TRANSP", "")) == "TRANSPARENT" or str(each.get("STATUS", "")) == "CANCELLED"
-                found.append(
-                    Occurrence(second(begin), second(end), second(instance.dt if instance else begin), not free)
-                )
-    return sorted(found)
-
-
-def expanded(group: Group, owner: Owner, meetings: Meetings) -> Expanded:
-    """When *group* takes its owner's time, and when the next of its *meetings* begins."""
-    again = recurs(group.objects) or any(told for _, told, _ in group.objects)
-    since, until = (group.since, group.until) if again else (ALWAYS, FOREVER)
-    window = int(since.timestamp()), int(until.timestamp())
-    try:
-        found = occurrences([(raw, told) for raw, told, _ in group.objects], owner, *window)
-    except (TooMany, ics.Unreadable) as error:
-        return Expanded(b"", group.since, group.until, str(error))
-    times = packed((each.starts, each.ends) for each in found if each.busy)
-    begins_at = None
-    if again and meetings.any:
-        low = int(group.low.timestamp())
-        to_come = [each.starts for each in found if each.starts >= low and meetings.begins(each)]
-        begins_at = datetime.fromtimestamp(min(to_come), UTC) if to_come else None
-    return Expanded(times, since, until if again else None, begins_at=begins_at)
+    *until*), in seconds, by the rules of *owner*'s calendar. Raises `ics.Unreadable`, and of it `ics.TooMany`."""
+    texts = [raw for raw, told in objects if not (told and _RECURS.search(raw))]
+    window = datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC)
+    return ics.expand(texts, *window, zone=ZoneInfo(owner.zone), ours=owner.handles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +78,21 @@ class Meetings:
     def begins(self, occurrence: Occurrence) -> bool:
         """Whether *occurrence* is to be told of when it begins."""
         return self.any and occurrence.instance not in self.instances
+
+
+def expanded(group: Group, owner: Owner, meetings: Meetings) -> Expanded:
+    """When *group* takes its owner's time, and when the next of its *meetings* begins."""
+    again = recurs(group.objects) or any(told for _, told, _ in group.objects)
+    since, until = (group.since, group.until) if again else (ALWAYS, FOREVER)
+    window = int(since.timestamp()), int(until.timestamp())
+    try:
+        found = occurrences([(raw, told) for raw, told, _ in group.objects], owner, *window)
+    except ics.Unreadable as error:
+        return Expanded(b"", group.since, group.until, str(error))
+    times = packed((each.starts, each.ends) for each in found if each.busy)
+    begins_at = None
+    if again and meetings.any:
+        low = int(group.low.timestamp())
+        to_come = [each.starts for each in found if each.starts >= low and meetings.begins(each)]
+        begins_at = datetime.fromtimestamp(min(to_come), UTC) if to_come else None
+    return Expanded(times, since, until if again else None, begins_at=begins_at)
