@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from hub.booking.openings import Openings, day_of, midnight, openings
+from hub.booking.openings import Openings, day_of, midnight
 from hub.booking.spans import EVER, Span, gaps
 from hub.booking.types import EventType
 from hub.hours import Hours
@@ -163,10 +163,11 @@ class Away:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """How somebody works: her *hours* (those of the event type, or her own, with its special days), and the *zone* in
-    which her days and weeks are counted."""
+    """How somebody works: her *hours* (those of the event type, or her own, with its special days), when that is
+    (*openings*), and the *zone* in which her days and weeks are counted."""
 
     hours: Hours
+    openings: Openings
     zone: ZoneInfo
 
 
@@ -224,7 +225,7 @@ def person(
 ) -> Person:
     """The rules of *event* for one host, for beginnings from *since* until *until*. What she has booked (*own*) is
     known for a week around that time, so that her days and weeks are counted whole."""
-    opened = openings(week.hours, since, until)
+    opened = week.openings
     closed = [length.within(each.since, each.until) for each in away]
     stale = [each for each in busy.calendars if each.stale]
     rules = [

@@ -16,7 +16,7 @@ from hub.booking.catalogue import Catalogue
 from hub.booking.choosing import Choice, Slot, StandIn
 from hub.booking.explain import Explanation, HostReasons, Taken, named, told
 from hub.booking.known import Known, read
-from hub.booking.openings import DAY, always, hours_of
+from hub.booking.openings import DAY, always, hours_of, openings
 from hub.booking.rules import AgentBusy, CalendarState, Length, Reason, Week, nobody, person
 from hub.booking.together import Board
 from hub.booking.types import EventType
@@ -68,7 +68,7 @@ class Slots:
     or host that it does not have, and for moments without a zone.
     """
 
-    def __init__(self, store: Store, config: Config, catalogue: Catalogue, calendars: Calendars | None = None) -> None:
+    def __init__(self, store: Store, config: Config, catalogue: Catalogue, calendars: Calendars) -> None:
         self._store = store
         self._config = config
         self._catalogue = catalogue
@@ -178,7 +178,7 @@ class Slots:
         is_open, reasons = told(board, at)
 
         async def taking(agent: str, since: datetime, until: datetime) -> Sequence[Taken]:
-            return await self._calendars.taking(agent, since, until, reader=reader) if self._calendars else ()
+            return await self._calendars.taking(agent, since, until, reader=reader)
 
         hosts = [HostReasons(host, await named(host, some, taking)) for host, some in reasons.items()]
         return Explanation(is_open, moment, tuple(hosts))
@@ -225,9 +225,8 @@ class Slots:
         length = Length(duration * 60, event.buffer_before * 60, event.buffer_after * 60)
         around = max(length.seconds + length.after, length.before)
         begin, end = (datetime.fromtimestamp(at, UTC) for at in (since - around, until + around))
-        busy: Mapping[str, AgentBusy] = {}
-        if self._calendars:
-            busy = await self._calendars.busy(known.people, begin, end)
+        busy = await self._calendars.busy(known.people, begin, end)
+        weeks = self._weeks(event, known.people, since, until)
         shut = {agent: nobody(agent) for agent in event.hosts if agent not in agents}
         people = shut | {
             agent: person(
@@ -235,7 +234,7 @@ class Slots:
                 slug,
                 length,
                 agent,
-                self._week(event, agent),
+                weeks[agent],
                 busy=busy.get(agent, NoCalendars()),
                 own=known.own.get(agent, []),
                 away=known.away.get(agent, []),
@@ -247,11 +246,17 @@ class Slots:
         }
         return Board(event, length, people, known.groups, since, until, host)
 
-    def _week(self, event: EventType, agent: str) -> Week:
-        """The event type's hours or her own, and the zone in which her days are counted."""
-        zone = self._config.zone(agent)
-        hours = self._config.telephony.hours.get(event.hours or self._config.agents[agent].hours)
-        return Week(hours_of(event, hours or always(zone)), zone)
+    def _weeks(self, event: EventType, people: Sequence[str], since: int, until: int) -> dict[str, Week]:
+        """When each of *people* works: by the event type's hours or her own. Those who share hours are counted once."""
+        kept: dict[tuple[str, str], Week] = {}
+        found = {}
+        for agent in people:
+            name, zone = event.hours or self._config.agents[agent].hours, self._config.zone(agent)
+            if (name, zone.key) not in kept:
+                hours = hours_of(event, self._config.telephony.hours.get(name) or always(zone))
+                kept[name, zone.key] = Week(hours, openings(hours, since, until), zone)
+            found[agent] = kept[name, zone.key]
+        return found
 
 
 def zone_named(name: str) -> ZoneInfo:
@@ -299,9 +304,8 @@ def _slots(board: Board) -> tuple[Slot, ...]:
 
 
 def _stand_ins(board: Board, at: int) -> tuple[StandIn, ...]:
-    found = []
-    for host in board.event.hosts:
-        if board.people[host].away and (stand_in := board.stands_in(host, at)):
-            until = datetime.fromtimestamp(stand_in[1].until, UTC)
-            found.append(StandIn(stand_in[0], host, until))
-    return tuple(found)
+    return tuple(
+        StandIn(stand_in[0], host, datetime.fromtimestamp(stand_in[1].until, UTC))
+        for host in board.event.hosts
+        if board.people[host].away and (stand_in := board.stands_in(host, at))
+    )

@@ -102,6 +102,8 @@ class Board:
             return [(event.hosts, ())]
         fixed = event.fixed if event.assign is Assign.FIXED_AND_ROTATING else ()
         turns = [host for host in event.hosts if host not in fixed]
+        if not turns:
+            return [(fixed, ())]
         if self.host in turns:
             turns = [self.host]
         return [(fixed, (host,)) for host in turns]
@@ -134,8 +136,13 @@ class Board:
     def _place(self, host: str) -> _Free:
         """When the place of *host* is taken care of, and by whom."""
         if host not in self._places:
-            worked = self.people[host].worked(self.since, self.until)
-            self._places[host] = _apart(self._filled(host, worked, {host}))
+            person = self.people[host]
+            if person.away:
+                worked = person.worked(self.since, self.until)
+                self._places[host] = _apart(self._filled(host, worked, {host}))
+            else:
+                free = person.free(self.since, self.until)
+                self._places[host] = [(since, until, (host,)) for since, until in free]
         return self._places[host]
 
     def _filled(self, agent: str, allowed: list[Span], seen: set[str]) -> Iterator[tuple[int, int, Members]]:

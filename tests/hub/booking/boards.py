@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hub.booking.openings import hours_of
+from hub.booking.openings import hours_of, openings
 from hub.booking.rules import Away, Length, Own, Week, person
 from hub.booking.together import Board, Group
 from hub.booking.types import EventType
@@ -90,7 +90,7 @@ def board(
             slug,
             length,
             agent,
-            Week(its, its.zone),
+            Week(its, openings(its, since, until), its.zone),
             busy=(busy or {}).get(agent, Busy()),
             own=(own or {}).get(agent, ()),
             away=(away or {}).get(agent, ()),
