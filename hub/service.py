@@ -13,6 +13,7 @@ from hub.availability import Availability, Rota
 from hub.batch import Books
 from hub.booking.bookings import Bookings
 from hub.booking.catalogue import Catalogue
+from hub.booking.following import Following
 from hub.booking.means import Means, Secrets
 from hub.booking.slots import Slots
 from hub.calendars.calendars import Calendars
@@ -121,6 +122,8 @@ class Service:
             rota = rota_of(config)
             house = House(rota, config.telephony.calls.wrap_up_seconds)
             owners = owners_of(config)
+            event_types = Catalogue(store, config)
+            following = Following(config, event_types, store.ids)
             books = Books(
                 ours,
                 store.ids,
@@ -132,6 +135,7 @@ class Service:
                 sound,
                 house,
                 owners,
+                following,
             )
             intake = Intake(store, mailroom, owners)
             ingest = Ingest(store, live, mailroom, books, never, unrecorded, metrics, _webhooks(config), intake)
@@ -155,7 +159,6 @@ class Service:
             ways = _built(config, lend, lambda plugins: plugins.calendar)
             for way in ways.values():
                 stack.push_async_callback(way.close)
-            event_types = Catalogue(store, config)
             slots = Slots(store, config, event_types, calendars)
             means = Means(
                 config=config,
@@ -167,6 +170,7 @@ class Service:
                 calendars=calendars,
                 ways=ways,
                 secrets=Secrets(key),
+                following=following,
             )
             presence = await stack.enter_async_context(Presence.open(live))
             waking = await stack.enter_async_context(Waking.open(store, live))

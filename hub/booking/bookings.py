@@ -241,6 +241,7 @@ class Bookings:
         when = starts_at, starts_at + (view.ends_at - view.starts_at)
         try:
             await self._to_its_end(
+            view.appointment_id,
                 changing.change(
                     self._means, view.appointment_id, spec, teams, when,
                     actor=actor or HUB, action="booking.move", by_invitee=actor is None,
@@ -291,9 +292,10 @@ class Bookings:
             ({"code": "reassigned", "agent": host, "by": actor.agent},),
         )
         await self._to_its_end(
+            view.appointment_id,
             changing.change(
                 self._means, view.appointment_id, spec, [team], None, actor=actor, action="booking.reassign"
-            )
+            ),
         )
         return await self.get(booking_id)
 
@@ -302,9 +304,10 @@ class Bookings:
         view = await self._mine(booking_id, actor)
         spec = await self._means.catalogue.get(view.event_type)
         await self._to_its_end(
+            view.appointment_id,
             changing.change(
                 self._means, view.appointment_id, spec, [], None, actor=actor, action="booking.agree", agreed=True
-            )
+            ),
         )
         return await self.get(booking_id)
 
@@ -333,7 +336,8 @@ class Bookings:
     async def _leave(self, view: BookingView, state: State, by: str, reason: str, actor: Actor) -> None:
         spec = await self._means.catalogue.get(view.event_type)
         await self._to_its_end(
-            ending.leave(self._means, spec, view.appointment_id, view.id, state, by, reason[:1000], actor)
+            view.appointment_id,
+            ending.leave(self._means, spec, view.appointment_id, view.id, state, by, reason[:1000], actor),
         )
 
     async def no_show(self, booking_id: int, *, actor: Actor, came: bool = False) -> BookingView:
@@ -403,12 +407,17 @@ class Bookings:
         task.add_done_callback(self._under_way.discard)
         return task
 
-    async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _to_its_end(self, appointment_id: int, work: Coroutine[Any, Any, None]) -> None:
         """Done though the caller leaves; then the keeper has a look."""
-        try:
-            return await asyncio.shield(self._start(work, "booking"))
-        finally:
-            self._keeper.look()
+
+        async def all_of_it() -> None:
+            try:
+                await work
+            finally:
+                await self._keeper.recheck(appointment_id)
+                self._keeper.look()
+
+        await asyncio.shield(self._start(all_of_it(), "booking"))
 
 
 @cache

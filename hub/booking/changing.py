@@ -181,9 +181,9 @@ async def _commit(
         drop(conn, row, now)
         seats = rows.guests(conn, row.id, BOOKED)
         if agreed:
-            telling.queue(conn, means, row, seats, "booked", now)
+            telling.queue(conn, means.store.ids, row, seats, "booked", now)
         elif moved or row.organizer != plan.was.organizer:
-            telling.queue(conn, means, row, seats, "moved", now)
+            telling.queue(conn, means.store.ids, row, seats, "moved", now)
         for seat in seats:
             audit.note(conn, means.store.ids(), actor, action, f"booking/{seat.id}", now)
 

@@ -273,7 +273,7 @@ async def _commit(means: Means, plan: Plan, done: Done) -> int:
         contact_id = recording.acquainted(conn, means, seat, row.organizer, now)
         conn.execute(bookings.update().where(bookings.c.id == seat.id).values(contact_id=contact_id))
         settle(conn, row, done.kept)
-        telling.queue(conn, means, row, [seat], "asked" if row.state is State.ASKED else "booked", now)
+        telling.queue(conn, means.store.ids, row, [seat], "asked" if row.state is State.ASKED else "booked", now)
         audit.note(conn, means.store.ids(), HUB, f"booking.{row.state}", f"booking/{seat.id}", now)
 
     event = recording.event(means, row, plan.spec, plan.seats, now, accepted=True)

@@ -78,7 +78,7 @@ def end(
     else:
         holding.give_back(conn, row.id)
         holding.unwrite(conn, row.id, now)
-    telling.queue(conn, means, row, ended.gone, str(state), now)
+    telling.queue(conn, means.store.ids, row, ended.gone, str(state), now)
     return telling.hints(row, ended.gone, str(state))
 
 
@@ -139,7 +139,7 @@ async def propose(means: Means, booking_id: int, actor: Actor) -> None:
         row = rows.appointment(conn, seat.appointment_id) if seat else None
         if seat is None or row is None or seat.state not in BOOKED or row.starts_at <= now:
             raise Refused(Code.OVER, "This booking has ended already.")
-        telling.queue(conn, means, row, [seat], "proposed", now)
+        telling.queue(conn, means.store.ids, row, [seat], "proposed", now)
         audit.note(conn, means.store.ids(), actor, "booking.propose", f"booking/{booking_id}", now)
 
     await means.store.write(work)

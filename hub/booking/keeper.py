@@ -17,7 +17,7 @@ from typing import Self
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from hub.booking import holding, rows, writing
+from hub.booking import holding, rows, watching, writing
 from hub.booking.means import Means
 from hub.booking.rows import Guest, Row, Write
 from hub.booking.states import BOOKED, State
@@ -45,6 +45,7 @@ class Keeper:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._rests = asyncio.Event()
+        self._versions: dict[str, int] = {}
 
     async def __aenter__(self) -> Self:
         if self._means.store.dialect == "sqlite":  # whoever wrote from this store is gone
@@ -87,6 +88,12 @@ class Keeper:
         store = self._means.store
         if await store.read(lambda conn: _expired(conn, now)):
             await store.write(lambda conn: holding.release_expired(conn, now), Lane.BULK)
+        await self._write_due()
+        await watching.retell(self._means)
+        self._versions = await watching.conflicts(self._means, self._versions)
+
+    async def _write_due(self) -> None:
+        store = self._means.store
         while await store.read(lambda conn: _is_due(conn, datetime.now(UTC))):
             claimed = await store.write(lambda conn: _claim(conn, datetime.now(UTC)), Lane.BULK)
             if not claimed:
@@ -111,6 +118,7 @@ class Keeper:
             log.info("appointment/%s was changed in the calendar of %s", write.appointment_id, write.source)
             reason = str(verdict)
             await self._written(lambda conn: _failed(conn, write, reason, self._delay(write)))
+            await self.recheck(write.appointment_id)
         except NotWritten as verdict:
             log.warning("appointment/%s: %s", write.appointment_id, verdict)
             reason = str(verdict)
@@ -137,6 +145,12 @@ class Keeper:
             kept = await writing.put(self._means, write.source, nobody, None)
         if kept is not None:
             await writing.delete(self._means, write.source, kept)
+
+    async def recheck(self, appointment_id: int) -> None:
+        """See whether a calendar said something of it while the hub was writing it."""
+        means, now = self._means, datetime.now(UTC)
+        news = await means.store.write(lambda conn: means.following.recheck(conn, appointment_id, now))
+        means.live.publish(news)
 
     def _delay(self, write: Write) -> timedelta:
         return timedelta(seconds=min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(write.attempts, 20)))

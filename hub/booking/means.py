@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from hub.booking.catalogue import Catalogue
 from hub.booking.choosing import Choice, Slot
+from hub.booking.following import Following
 from hub.config import Config
 from hub.contracts import Calendar
 from hub.formats.signing import hmac_base64
@@ -92,6 +93,7 @@ class Means:
     calendars: Calendars | None
     ways: Mapping[str, Calendar]
     secrets: Secrets
+    following: Following
 
     def uid(self, appointment_id: int) -> str:
         """The UID under which the hub writes an appointment."""

@@ -116,9 +116,9 @@ def appointment(conn: Connection, appointment_id: int, *, lock: bool = False) ->
     return None if row is None else _row(row, hosts_of(conn, [appointment_id]).get(appointment_id, ()))
 
 
-def found(conn: Connection, *where: sa.ColumnElement[bool]) -> list[Row]:
+def found(conn: Connection, *where: sa.ColumnElement[bool], limit: int = 5000) -> list[Row]:
     """The appointments for which all of *where* is true, the earliest first."""
-    rows = conn.execute(sa.select(*_APPOINTMENT).where(*where).order_by(appointments.c.starts_at)).all()
+    rows = conn.execute(sa.select(*_APPOINTMENT).where(*where).order_by(appointments.c.starts_at).limit(limit)).all()
     hosts = hosts_of(conn, [row.id for row in rows])
     return [_row(row, hosts.get(row.id, ())) for row in rows]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from hub.booking.means import Means
 from hub.booking.rows import TOLD, Guest, Row
 from hub.crm.records import insert
 from hub.live import LiveEvent
@@ -17,25 +16,35 @@ PROVIDERS = frozenset(("booked", "moved", "cancelled"))
 """Kinds of notices that a provider sends by itself, where it tells the invited."""
 
 
-def queue(conn: Connection, means: Means, row: Row, seats: Sequence[Guest], kind: str, now: datetime) -> None:
+def queue(
+    conn: Connection, new_id: Callable[[], int], row: Row, seats: Sequence[Guest], kind: str, now: datetime
+) -> None:
     """Have the invitees told, each once for each state of the appointment: by the hub, unless the provider does."""
     if row.notifier == "provider" and kind in PROVIDERS:
         return
     for seat in seats:
         for mail in dict.fromkeys((seat.mail, *seat.guests)):
             if mail:
-                _write(conn, means, seat.id, kind, "mail", f"mailto:{mail}", row.sequence, now, "due")
+                _write(conn, new_id, seat.id, kind, "mail", f"mailto:{mail}", row.sequence, now, "due")
 
 
-def once(conn: Connection, means: Means, seat: Guest, kind: str, agent: str, sequence: int, about: datetime) -> bool:
+def once(
+    conn: Connection,
+    new_id: Callable[[], int],
+    seat: Guest,
+    kind: str,
+    agent: str,
+    sequence: int,
+    about: datetime,
+) -> bool:
     """Write down that *agent*'s screen is told of *kind*; False where it was told before, of the same thing
     (*about*)."""
-    return _write(conn, means, seat.id, kind, TOLD, agent, sequence, about, "told")
+    return _write(conn, new_id, seat.id, kind, TOLD, agent, sequence, about, "told")
 
 
 def _write(
     conn: Connection,
-    means: Means,
+    new_id: Callable[[], int],
     booking_id: int,
     kind: str,
     way: str,
@@ -45,7 +54,7 @@ def _write(
     state: str,
 ) -> bool:
     statement = insert(conn, booking_notices).values(
-        id=means.store.ids(),
+        id=new_id(),
         booking_id=booking_id,
         kind=kind,
         way=way,
@@ -57,8 +66,8 @@ def _write(
     return bool(conn.execute(statement.on_conflict_do_nothing()).rowcount)
 
 
-def hints(row: Row, seats: Iterable[Guest], state: str, hosts: Sequence[str] = ()) -> list[LiveEvent]:
-    """Word of it for the screens of its hosts (or of *hosts*)."""
+def hints(row: Row, seats: Iterable[Guest], state: str, hosts: Sequence[str] = (), **more: object) -> list[LiveEvent]:
+    """Word of it for the screens of its hosts (or of *hosts*), with *more* about it."""
     return [
         LiveEvent(
             "booking",
@@ -69,6 +78,7 @@ def hints(row: Row, seats: Iterable[Guest], state: str, hosts: Sequence[str] = (
                 "name": seat.name,
                 "title": row.title,
                 "starts_at": row.starts_at.isoformat(),
+                **more,
             },
             host,
         )

@@ -12,6 +12,7 @@ from typing import Any
 from hub.booking.bookings import Bookings
 from hub.booking.catalogue import Catalogue
 from hub.booking.choosing import Choice, Slot
+from hub.booking.following import Following
 from hub.booking.means import Means, Secrets
 from hub.booking.states import Held, Invitee
 from hub.config import load
@@ -151,16 +152,19 @@ async def open_office(core: Core, folder: Path, *, calendars: bool = True) -> As
         for slug, spec in config.booking.types.items()
     }
     diaries = {"ada-diary": Diary(), "ben-diary": Diary()} if calendars else {}
+    catalogue = Catalogue(core.store, config)
+    following = Following(config, catalogue, core.store.ids)
     means = Means(
         config=config,
         store=core.store,
         ingest=core.ingest,
         live=core.live,
-        catalogue=Catalogue(core.store, config),
+        catalogue=catalogue,
         slots=Blind(hosts),
         calendars=None,
         ways=diaries,
         secrets=Secrets("0" * 64),
+        following=following,
     )
     yield Office(core, Bookings(means), diaries)
 
