@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from hub.booking.rules import Fact, Reason, iso
+from hub.booking.rules import Fact, Reason
 from hub.booking.together import Board
 
 
@@ -18,6 +18,8 @@ class Taken(Protocol):
     def starts_at(self) -> datetime: ...
     @property
     def ends_at(self) -> datetime: ...
+    @property
+    def uid(self) -> str: ...
     @property
     def title(self) -> str: ...
     @property
@@ -90,17 +92,20 @@ def _between(
 Taking = Callable[[str, datetime, datetime], Awaitable[Sequence[Taken]]]
 
 
-async def named(agent: str, reasons: Iterable[Reason], taking: Taking) -> tuple[Reason, ...]:
-    """*reasons* of *agent* with the events in her calendars that take the time, where it is known which they are."""
+async def named(
+    agent: str, reasons: Iterable[Reason], since: datetime, until: datetime, taking: Taking
+) -> tuple[Reason, ...]:
+    """*reasons* of *agent* with the events that *taking* finds in her calendars between *since* and *until* (UTC): the
+    time of the appointment with its buffers."""
     found: list[Reason] = []
     for reason in reasons:
         events: Sequence[Taken] = ()
         if reason.kind == "calendar" and not reason.opens:
-            since, until = (datetime.fromisoformat(str(reason.facts[each])) for each in ("since", "until"))
-            events = await taking(str(reason.facts.get("agent", agent)), since, until)
+            begins, ends = (datetime.fromisoformat(str(reason.facts[each])) for each in ("since", "until"))
+            events = await taking(str(reason.facts.get("agent", agent)), max(begins, since), min(ends, until))
         for event in events:
             facts: dict[str, Fact] = {"title": event.title, "private": int(event.private)}
-            facts |= {"since": iso(int(event.starts_at.timestamp())), "until": iso(int(event.ends_at.timestamp()))}
+            facts |= {"since": event.starts_at.isoformat(), "until": event.ends_at.isoformat()}
             more = replace(reason, facts={**reason.facts, **facts}, source=event.source, current_at=event.current_at)
             found.append(more)
         if not events:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection
 from hub.booking.rules import Away, Own
 from hub.booking.together import Group
 from hub.booking.types import EventType
-from hub.store.schema import EPOCH, absences, appointment_hosts, appointments, bookings, micros
+from hub.store.schema import EPOCH, absences, appointment_hosts, appointment_writes, appointments, bookings, micros
 from hub.vocabulary import Agent
 
 _MICROS = 1_000_000
@@ -91,6 +91,18 @@ def read(
         blocked = (begins // _MICROS, -(-ends // _MICROS))
         own[agent].append(Own(id, event_type, state, starts_at // _MICROS, blocked))
     return Known(people, own, away, groups)
+
+
+def ours(conn: Connection, agent: str, uids: Sequence[str], now: datetime) -> set[str]:
+    """Which of *uids* are appointments of the hub's own that take the time of *agent*, as her calendar calls them."""
+    named = sa.or_(appointments.c.uid.in_(uids), appointment_writes.c.uid.in_(uids))
+    mine = (appointment_writes.c.appointment_id == appointments.c.id) & (appointment_writes.c.agent == agent)
+    query = (
+        sa.select(appointments.c.uid, appointment_writes.c.uid)
+        .select_from(appointments.outerjoin(appointment_writes, mine))
+        .where(named, live(now))
+    )
+    return {uid for row in conn.execute(query) for uid in row if uid}
 
 
 def _away(conn: Connection, agents: Mapping[str, Agent], since: int, until: int) -> dict[str, list[Away]]:

@@ -137,8 +137,13 @@ class InCalendars(Rule):
         if taken:
             return tuple(Reason(self.kind, False, {"since": iso(since), "until": iso(until)}) for since, until in taken)
         states = self.busy.calendars if self.busy else ()
-        fresh = tuple(Reason(self.kind, True, {}, each.source, each.current_at) for each in states if not each.stale)
-        return fresh if states else (Reason("no-calendar", True),)
+        if not states:
+            return (Reason("no-calendar", True),)
+        return tuple(
+            Reason(self.kind, True, {"why": each.why} if each.why else {}, each.source, each.current_at)
+            for each in states
+            if not each.stale
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from hub.booking import choosing
 from hub.booking.catalogue import Catalogue
 from hub.booking.choosing import Choice, Slot, StandIn
 from hub.booking.explain import Explanation, HostReasons, Taken, named, told
-from hub.booking.known import Known, read
+from hub.booking.known import Known, ours, read
 from hub.booking.openings import DAY, always, hours_of, openings
 from hub.booking.rules import AgentBusy, CalendarState, Length, Reason, Week, nobody, person
 from hub.booking.together import Board
@@ -178,9 +178,13 @@ class Slots:
         is_open, reasons = told(board, at)
 
         async def taking(agent: str, since: datetime, until: datetime) -> Sequence[Taken]:
-            return await self._calendars.taking(agent, since, until, reader=reader)
+            events = await self._calendars.taking(agent, since, until, reader=reader)
+            own = await self._store.read(lambda conn: ours(conn, agent, [event.uid for event in events], now))
+            return [event for event in events if event.uid not in own]
 
-        hosts = [HostReasons(host, await named(host, some, taking)) for host, some in reasons.items()]
+        begins = moment.astimezone(UTC) - timedelta(minutes=event.buffer_before)
+        ends = moment.astimezone(UTC) + timedelta(minutes=duration + event.buffer_after)
+        hosts = [HostReasons(host, await named(host, some, begins, ends, taking)) for host, some in reasons.items()]
         return Explanation(is_open, moment, tuple(hosts))
 
     async def choose(

@@ -45,6 +45,7 @@ class Event:
     title: str
     source: str
     private: bool = False
+    uid: str = "dentist"
     current_at: datetime | None = None
 
 

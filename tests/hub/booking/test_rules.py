@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -203,10 +203,11 @@ async def test_nobody_can_say_why_a_slot_is_offered() -> None:
     assert not open_
 
     async def taking(agent: str, since: datetime, until: datetime) -> list[Event]:
-        assert (agent, since.timestamp(), until.timestamp()) == ("ada", begins, ends)
-        return [Event(since, until, "Dentist", "home", current_at=seen)]
+        assert (agent, since, until) == ("ada", touched[0], datetime(2026, 11, 23, 10, tzinfo=UTC))
+        return [Event(since - timedelta(minutes=30), until, "Dentist", "home", current_at=seen)]
 
-    closes = [reason for reason in await named("ada", reasons["ada"], taking) if not reason.opens]
+    touched = datetime(2026, 11, 23, 9, 30, tzinfo=UTC), datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
+    closes = [reason for reason in await named("ada", reasons["ada"], *touched, taking) if not reason.opens]
     facts: dict[str, Fact] = {
         "since": "2026-11-23T09:00:00+00:00",
         "until": "2026-11-23T10:00:00+00:00",

@@ -315,11 +315,16 @@ async def test_a_host_who_is_asked_for_is_not_called_the_only_one(firm: Firm) ->
 async def test_whoever_is_told_why_sees_the_events_as_she_may(firm: Firm) -> None:
     begins, ends = utc(24, 9), utc(24, 10)
     firm.diaries.of["ada"] = Busy(((int(begins.timestamp()), int(ends.timestamp())),), (State("work", NOW),))
-    firm.diaries.events = [Event(begins, ends, "", "work", private=True, current_at=NOW)]
+    own = await firm.book("sales", ["ada"], utc(24, 9, 30))
+    firm.diaries.events = [
+        Event(begins, ends, "", "work", private=True, current_at=NOW),
+        Event(utc(24, 9, 30), ends, "Sales", "work", uid=f"{own}@test", current_at=NOW),
+    ]
     found = await firm.slots.explain("solo", utc(24, 9), 60, reader="ben", now=NOW)
     closing = [reason for reason in found.hosts[0].reasons if not reason.opens]
     assert not found.open
-    assert [(each.kind, each.source, each.facts["private"]) for each in closing] == [("calendar", "work", 1)]
+    assert [(each.kind, each.source) for each in closing] == [("calendar", "work"), ("appointment", "")]
+    assert (closing[0].facts["private"], closing[1].facts["appointment"]) == (1, own)
     assert firm.diaries.readers == ["ben"]
     free = await firm.slots.explain("solo", utc(24, 10), 60, reader="ben", now=NOW)
     assert (free.open, free.hosts[0].open) == (True, True)
