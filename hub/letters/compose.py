@@ -50,6 +50,14 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Invitation:
+    """A calendar (RFC 5545) that a mail brings, which mail programs act upon: *method* is the METHOD in it."""
+
+    data: bytes = field(repr=False)
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class People:
     """To whom an answer goes."""
 
@@ -61,7 +69,8 @@ class People:
 class Content:
     """What goes into a mail. *message_id* and *references* are verbatim with their angle brackets, *in_reply_to* is ""
     for a mail that answers none; *marker* is the hub's own (`hub.formats.automatic.outgoing`); *automatic* says why
-    nobody wrote it, None where somebody did. Blind copies do not stand in it."""
+    nobody wrote it, None where somebody did. *invitation* stands beside the text, and once more as a file for programs
+    that look only there. Blind copies do not stand in it."""
 
     message_id: str
     date: datetime
@@ -75,6 +84,7 @@ class Content:
     references: tuple[str, ...] = ()
     marker: str
     automatic: Automatic | None = None
+    invitation: Invitation | None = None
 
 
 def mail(content: Content) -> bytes:
@@ -96,7 +106,12 @@ def mail(content: Content) -> bytes:
         fields.append(wire.message_ids("References", content.references))
     fields += [wire.plain(name, value) for name, value in automatic.outgoing(content.marker, content.automatic)]
     fields.append(b"MIME-Version: 1.0\r\n")
-    parts = [wire.text_part(content.text), *(wire.file_part(f.name, f.media_type, f.data) for f in content.files)]
+    body, files = wire.text_part(content.text), content.files
+    if content.invitation is not None:
+        said = content.invitation
+        body = wire.alternative([body, wire.calendar_part(said.data, said.method)])
+        files = (*files, File("invite.ics", "application/ics", said.data))
+    parts = [body, *(wire.file_part(f.name, f.media_type, f.data) for f in files)]
     return b"".join(fields) + wire.mixed(parts)
 
 

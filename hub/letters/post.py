@@ -28,6 +28,7 @@ from hub.letters.letters import LetterView
 from hub.letters.mails import MOST_BYTES, Mails
 from hub.letters.medium import Medium, Office, Place, Plan, among_undeliverable, check_latest
 from hub.letters.states import Reached, State
+from hub.letters.system import Dispatch
 from hub.letters.texts import Texts, named
 from hub.letters.token import Tokens
 from hub.letters.wanted import Answer, Answering, CannotSend, Suggested, Wanted, writer
@@ -69,6 +70,8 @@ class Post:
         self._texts = {each: Texts(office, each, on[each]) for each in (Channel.SMS, Channel.CHAT)}
         self._media: Mapping[Channel, Medium] = {Channel.EMAIL: self._mails, **self._texts}
         self._couriers = Couriers(self._media, store, ingest, live, senders, pace=pace)
+        self.dispatch = Dispatch(config, store.blobs, tokens, on, store.ids)
+        """Takes what the hub itself tells people."""
         self.sources = tuple(sorted(senders))
         """The sources that can send."""
 
@@ -236,6 +239,10 @@ class Post:
         if view.state is State.QUEUED:
             self.resume(view.source)
         return True
+
+    def look(self) -> None:
+        """A letter was taken that is due now: do not wait for the next look."""
+        self._couriers.look()
 
     def resume(self, source: str) -> None:
         """Somebody says that sending from *source* may work now: try it, whatever stopped it."""

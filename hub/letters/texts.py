@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub import timeline
+from hub.config import Config
 from hub.config_texts import TemplateConfig
 from hub.formats.digest import digest
 from hub.letters import receipts, suggest
@@ -99,7 +100,7 @@ class Texts(Medium):
             check_latest(conn, conversation, wanted)
         theirs = self._recipient(thread, wanted)
         sender = chosen(self._senders(actor, thread), wanted, "Nothing that you may use can write from that number.")
-        refs = self._refs(sender, theirs)
+        refs = called(self._config, self._channel, sender.source, sender.handle, theirs)
         check_people(self._office, [theirs], 1)
         if why := self._refusal(conn, theirs):
             raise CannotSend(UNSUBSCRIBED, why, recipients={theirs: UNSUBSCRIBED})
@@ -280,10 +281,11 @@ class Texts(Medium):
         last: datetime | None = conn.execute(theirs).scalar()
         return last + WINDOW if last else None
 
-    def _refs(self, sender: Identity, theirs: str) -> tuple[str, ...]:
-        provider = self._config.sources[sender.source].provider
-        spaces = dict.fromkeys((provider, sender.source))
-        return tuple(f"{space}:{pair(self._channel, sender.handle, theirs)}" for space in spaces)
+
+def called(config: Config, channel: Channel, source: str, ours: str, theirs: str) -> tuple[str, ...]:
+    """What the text conversation between two addresses is called, whether *source* or its provider tells of it."""
+    spaces = dict.fromkeys((config.sources[source].provider, source))
+    return tuple(f"{space}:{pair(channel, ours, theirs)}" for space in spaces)
 
 
 def pair(channel: Channel, one: str, other: str) -> str:

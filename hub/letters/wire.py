@@ -94,18 +94,31 @@ def file_part(name: str, media_type: str, data: bytes) -> bytes:
     return fields.encode("ascii") + b"Content-Transfer-Encoding: base64\r\n\r\n" + encoded
 
 
+def calendar_part(data: bytes, method: str) -> bytes:
+    """A calendar as a part that mail programs act upon (RFC 6047, 2.4): *method* is the METHOD that stands in it."""
+    encoded = base64.encodebytes(data).replace(b"\n", b"\r\n")
+    return _part(f"text/calendar; method={method}; charset=UTF-8", "base64", encoded)
+
+
+def alternative(parts: Sequence[bytes]) -> bytes:
+    """*parts* as one multipart/alternative with its fields, the plainest first."""
+    return _multipart("alternative", parts)
+
+
 def mixed(parts: Sequence[bytes]) -> bytes:
     """*parts* as one multipart/mixed with its fields; a single one stays as it is."""
-    if len(parts) == 1:
-        return parts[0]
-    # No encoding that we use can make a line of it.
-    boundary = f"=_{secrets.token_hex(16)}"
-    head = f'Content-Type: multipart/mixed; boundary="{boundary}"\r\n\r\n'.encode("ascii")
-    inner = b"".join(f"--{boundary}\r\n".encode("ascii") + part + b"\r\n" for part in parts)
-    return head + inner + f"--{boundary}--\r\n".encode("ascii")
+    return parts[0] if len(parts) == 1 else _multipart("mixed", parts)
 
 
 _EOL = "\r\n"
+
+
+def _multipart(subtype: str, parts: Sequence[bytes]) -> bytes:
+    # No encoding that we use can make a line of it.
+    boundary = f"=_{secrets.token_hex(16)}"
+    head = f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n\r\n'.encode("ascii")
+    inner = b"".join(f"--{boundary}\r\n".encode("ascii") + part + b"\r\n" for part in parts)
+    return head + inner + f"--{boundary}--\r\n".encode("ascii")
 
 
 def _part(kind: str, encoding: str, body: bytes) -> bytes:

@@ -30,15 +30,16 @@ _YEARS_BACK, _YEARS_AHEAD = 1, 6
 """For how many years around an appointment its zone's law is written, where it is no rule."""
 
 
-def write(appointments: Sequence[Appointment], method: str = "", *, agent: str = "") -> bytes:
+def write(appointments: Sequence[Appointment], method: str = "", *, agent: str = "", sent_by: str = "") -> bytes:
     """*appointments* as one calendar. *method* is the METHOD of a mail (`REQUEST`, `CANCEL`); in a calendar there is
-    none. *agent* says who tells the invited: "CLIENT" keeps the server from it (RFC 6638, 7.1)."""
+    none. *agent* says who tells the invited: "CLIENT" keeps the server from it (RFC 6638, 7.1). *sent_by* is who speaks
+    for the organizer, where that is somebody else (RFC 5545, 3.2.18)."""
     calendar = _calendar(method)
     first = min((each.starts_at for each in appointments), default=datetime.now(UTC))
     for name in sorted({each.zone for each in appointments} - {"UTC", "Etc/UTC"}):
         calendar.add_component(_timezone(name, first.year))
     for each in appointments:
-        calendar.add_component(_event(each, agent))
+        calendar.add_component(_event(each, agent, sent_by))
     return bytes(calendar.to_ical())
 
 
@@ -98,7 +99,7 @@ def _calendar(method: str) -> Calendar:
     return calendar
 
 
-def _event(said: Appointment, agent: str) -> Event:
+def _event(said: Appointment, agent: str, sent_by: str) -> Event:
     zone = ZoneInfo(said.zone) if said.zone not in ("UTC", "Etc/UTC") else UTC
     event = Event()
     event.add("uid", said.uid)
@@ -113,7 +114,10 @@ def _event(said: Appointment, agent: str) -> Event:
     event.add("status", "CANCELLED" if said.cancelled else "TENTATIVE" if said.tentative else "CONFIRMED")
     event.add("transp", "OPAQUE")
     if said.organizer:
-        event.add("organizer", _person(said.organizer))
+        organizer = _person(said.organizer)
+        if sent_by not in ("", said.organizer.address):
+            organizer.params["SENT-BY"] = vText(sent_by)
+        event.add("organizer", organizer)
     for each in said.attendees:
         person = _person(each)
         person.params["PARTSTAT"] = vText(each.status or "NEEDS-ACTION")
