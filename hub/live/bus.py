@@ -16,7 +16,9 @@ MAX_WAITING = 1000
 ACTIVITY_SECONDS = 0.5
 TOLD_AT_ONCE = 8
 MAX_NAMED = 100
-"""So many ids of a kind are named in one `activity` event; beyond that it says "*": any may have news."""
+"""So many ids of a kind are named in one gathered event; beyond that it says "*": any may have news."""
+GATHERED = frozenset(("activity", "calendar"))
+"""Events that say what has news: they are told together, at most twice a second."""
 
 
 class SlowReader(Exception):
@@ -25,7 +27,7 @@ class SlowReader(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LiveEvent:
-    """A hint for screens: `pop`, `pop-withdrawn`, `ringing`, `activity`, `presence` or `alert`.
+    """A hint for screens: `pop`, `pop-withdrawn`, `ringing`, `activity`, `calendar`, `presence` or `alert`.
 
     *agent* is the only agent it is for; "" is everyone. *data* must hold ids only where *agent* is "": each reader
     fetches what she may see.
@@ -97,7 +99,7 @@ class Live:
     def __init__(self) -> None:
         self._by_agent: dict[str, set[Subscription]] = defaultdict(set)
         self._number = time.time_ns() // 1000
-        self._activity: dict[str, set[str]] = {}
+        self._gathered: dict[str, dict[str, set[str]]] = {}
         self._told_at = float("-inf")
         self._flush: asyncio.Task[None] | None = None
         self._hearers: dict[str, Callable[[LiveEvent], None]] = {}
@@ -148,10 +150,10 @@ class Live:
         self.publish([LiveEvent("session-ended", {"session": session})])
 
     def publish(self, events: Iterable[LiveEvent]) -> None:
-        """Tell the screens. Returns at once; events of type `activity` are gathered and told twice a second."""
+        """Tell the screens. Returns at once; some types of events are gathered and told twice a second."""
         for event in events:
-            if event.type == "activity":
-                self._gather(event.data)
+            if event.type in GATHERED:
+                self._gather(event)
             else:
                 self.deliver(event)
 
@@ -176,22 +178,24 @@ class Live:
         self._number += 1
         subscription.offer(event, event.frame(self._number))
 
-    def _gather(self, data: Mapping[str, Any]) -> None:
-        for name, ids in data.items():
-            self._activity.setdefault(name, set()).update(ids)
+    def _gather(self, event: LiveEvent) -> None:
+        known = self._gathered.setdefault(event.type, {})
+        for name, ids in event.data.items():
+            known.setdefault(name, set()).update(ids)
         if self._flush is None:
-            self._flush = asyncio.create_task(self._tell_activity())
+            self._flush = asyncio.create_task(self._tell_gathered())
 
-    async def _tell_activity(self) -> None:
+    async def _tell_gathered(self) -> None:
         loop = asyncio.get_running_loop()
         # The first after a while at once: a mail is on the screen when it is here.
         await asyncio.sleep(max(0.0, self._told_at + ACTIVITY_SECONDS - loop.time()))
         self._told_at = loop.time()
         self._flush = None
-        data = {name: sorted(ids) if len(ids) <= MAX_NAMED else ["*"] for name, ids in self._activity.items()}
-        self._activity = {}
-        event = LiveEvent("activity", data)
-        self._number += 1
-        frame = event.frame(self._number)
-        async for screen in self.in_turns():
-            screen.offer(event, frame)
+        gathered, self._gathered = self._gathered, {}
+        for kind, known in gathered.items():
+            data = {name: sorted(ids) if len(ids) <= MAX_NAMED else ["*"] for name, ids in known.items()}
+            event = LiveEvent(kind, data)
+            self._number += 1
+            frame = event.frame(self._number)
+            async for screen in self.in_turns():
+                screen.offer(event, frame)

@@ -13,7 +13,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from hub.live.bus import Live, LiveEvent
+from hub.live.bus import GATHERED, Live, LiveEvent
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class RedisLive(Live):
 
     def _take(self, fields: dict[str, str]) -> None:
         event = LiveEvent(fields["type"], orjson.loads(fields["data"]), fields["agent"])
-        if event.type == "activity":
-            self._gather(event.data)
+        if event.type in GATHERED:
+            self._gather(event)
         else:
             self.deliver(event)
