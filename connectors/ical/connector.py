@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ import hub
 from connectors.ical.feed import Fetched, fetch
 from connectors.ical.progress import Progress
 from connectors.ical.settings import IcalSettings
-from connectors.ical.splitting import sense, split
+from hub.formats import ics
 from hub.formats.digest import digest
 from hub.formats.fingerprints import Fingerprints
 
@@ -25,14 +26,13 @@ PAGE = 200
 PAGES = 50
 """A reading has so many arrivals at most, because each writes the marks of all that was read."""
 
-MOST = 100_000
-"""So many UIDs a feed may have."""
-
 SURE_SECONDS = 3600
 """A feed that held events and holds none has to say so for so long."""
 
 LOOKED_SECONDS = 120.0
 """So long after a look the feed counts as read to its end."""
+
+_STAMP = re.compile(rb"^DTSTAMP[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*", re.MULTILINE | re.IGNORECASE)
 
 
 class Connector(hub.Connector):
@@ -85,7 +85,7 @@ class Connector(hub.Connector):
             return hub.Freshness(0, 0.0)
         there = await self._split(fetched)
         marks = Fingerprints.read(progress.marks)
-        number = sum(not marks.knows(uid, sense(text)) for uid, text in there.items())
+        number = sum(not marks.knows(uid, _sense(text)) for uid, text in there.items())
         return hub.Freshness(number, None if number else 0.0)
 
     async def wake(self) -> None:
@@ -107,7 +107,7 @@ class Connector(hub.Connector):
             if now - since < SURE_SECONDS:
                 yield hub.Arrival((), str(replace(before, empty_since=since)))
                 return
-        changed = [(uid, text) for uid, text in there.items() if not marks.knows(uid, sense(text))]
+        changed = [(uid, text) for uid, text in there.items() if not marks.knows(uid, _sense(text))]
         progress = replace(before, empty_since=0)
         done = len(there) - len(changed)
         pages = list(_pages(changed)) or [[]]
@@ -115,7 +115,7 @@ class Connector(hub.Connector):
             items: list[hub.Item] = []
             for uid, text in page:
                 items.append(self._item(uid, text))
-                marks.note(uid, sense(text))
+                marks.note(uid, _sense(text))
             done += len(page)
             if page is pages[-1]:
                 # Not before: who resumes must still see that something went.
@@ -129,16 +129,14 @@ class Connector(hub.Connector):
 
     def _item(self, uid: str, text: bytes) -> hub.Item:
         copy = hub.Copy(place=PLACE, provider_id=uid, level=self._settings.level, audience=self._settings.audience)
-        return hub.Scheduled(copy, digest(sense(text))[:32], text)
+        return hub.Scheduled(copy, digest(_sense(text))[:32], text)
 
     async def _split(self, fetched: Fetched) -> dict[str, bytes]:
         # Of a large feed it takes seconds, in which others shall have their turns.
-        there = await asyncio.to_thread(split, fetched.raw)
-        if len(there) > MOST:
-            raise hub.Misconfigured(
-                f"the feed holds {len(there):,} events, of which {MOST:,} are allowed; check sources.{self._source}"
-            )
-        return there
+        try:
+            return await asyncio.to_thread(ics.split, fetched.raw)
+        except ics.Unreadable as error:
+            raise hub.Misconfigured(f"the feed cannot be read: {error}; check sources.{self._source}") from None
 
     def _progress(self, cursor: str | None) -> Progress:
         try:
@@ -152,3 +150,8 @@ def _pages(changed: Sequence[tuple[str, bytes]]) -> Iterator[Sequence[tuple[str,
     size = max(PAGE, -(-len(changed) // PAGES))
     for begin in range(0, len(changed), size):
         yield changed[begin : begin + size]
+
+
+def _sense(text: bytes) -> bytes:
+    """*text* without the time at which it was written down."""
+    return _STAMP.sub(b"", text)
