@@ -97,14 +97,15 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     contacts = _timelines(conn, subjects, who, books, now)
     _set_aside(conn, kept, books, now)
     _count(conn, kept, now)
-    news = [*rings, *ledger.news, *happened]
-    if subjects or moved:
+    news = [*rings, *happened]
+    if subjects or moved or ledger.entries:
         news.append(
             LiveEvent(
                 "activity",
                 {
                     "conversations": [str(id) for id in ({subject.conversation for subject in subjects} | moved)],
                     "contacts": [str(contact) for contact in contacts],
+                    **({"missed": [str(call) for call in ledger.entries]} if ledger.entries else {}),
                 },
             )
         )

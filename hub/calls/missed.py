@@ -15,7 +15,6 @@ import orjson
 import sqlalchemy as sa
 
 from hub.calls import blocking
-from hub.live import LiveEvent
 from hub.store import ids
 from hub.store.schema import (
     contacts,
@@ -90,14 +89,11 @@ Due = Callable[[datetime], datetime]
 
 @dataclass(slots=True)
 class Moved:
-    """What became of the ledger: what to tell the screens, and the conversations that are closed by it."""
+    """What became of the ledger: the calls whose entries opened or closed, and the conversations that are closed by
+    it."""
 
-    news: list[LiveEvent] = field(default_factory=list)
+    entries: set[int] = field(default_factory=set)
     conversations: set[int] = field(default_factory=set)
-
-    def tell(self, interaction_id: int, owner: str, state: str) -> None:
-        """Everybody's screens learn that an entry opened or closed."""
-        self.news.append(LiveEvent("missed", {"interaction": str(interaction_id), "owner": owner, "state": state}))
 
 
 def recorded(
@@ -125,7 +121,7 @@ def _settle_known(conn: sa.Connection, calls: Iterable[Subject], moved: Moved) -
     taken = [each for each in calls if each.row and isinstance(each.facts, Call) and each.facts.outcome not in MISSED]
     for (interaction_id,) in _KNOWN(conn, sorted(each.id for each in taken)):
         _FORGET(conn, interaction_id)
-        moved.tell(interaction_id, "", "closed")
+        moved.entries.add(interaction_id)
 
 
 def _add(
@@ -159,7 +155,7 @@ def _add(
         owner = keepers.get(subject.conversation, "") or owners.get(contact or 0, "")
         due_at = micros(due(moment(subject.at)))
         rows.append((subject.id, handle, contact, owner, "open", subject.at, due_at))
-        moved.tell(subject.id, owner, "open")
+        moved.entries.add(subject.id)
     _ADD(conn, rows)
 
 
@@ -203,7 +199,7 @@ def _close(
         how = "call" if isinstance(first.facts, Call) else "message"
         if _CLOSE(conn, now, first.id, how, interaction_id):
             closed.append(interaction_id)
-            moved.tell(interaction_id, "", "closed")
+            moved.entries.add(interaction_id)
     moved.conversations |= _over(conn, closed)
 
 

@@ -94,12 +94,10 @@ async def change_missed(request: web.Request, visitor: Visitor, body: MissedChan
     after, conversations = await service.store.write(work)
     if after is None:
         raise missing("There is no such missed call, or it is not open to you.")
-    data = {"interaction": str(interaction_id), "owner": after.owner, "state": after.state}
-    news = [LiveEvent("missed", data)]
+    changed = {"missed": [str(interaction_id)]}
     if conversations:
-        changed = {"conversations": [str(id) for id in sorted(conversations)], "contacts": []}
-        news.append(LiveEvent("activity", changed))
-    service.live.publish(news)
+        changed["conversations"] = [str(id) for id in sorted(conversations)]
+    service.live.publish([LiveEvent("activity", changed)])
     return answer(_shown(after, now))
 
 

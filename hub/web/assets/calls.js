@@ -29,7 +29,10 @@ function later() {
   clearTimeout(soon);
   soon = setTimeout(() => refresh().catch(() => {}), 300);
 }
-if (all) for (const type of ["call", "missed", "dial-list", "dial", "recording", "pops"]) on(type, later);
+if (all) {
+  for (const type of ["call", "dial-list", "dial", "recording", "pops"]) on(type, later);
+  on("activity", ({ data }) => data.missed && later());
+}
 
 function timers() {
   for (const each of document.querySelectorAll("[data-since]")) {
