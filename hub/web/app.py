@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from hub.contracts import Unavailable
-from hub.web import api, auth, live, pages, status, webhooks
+from hub.web import api, auth, book, live, pages, status, webhooks
 from hub.web.access import Access
 from hub.web.keys import ACCESS, ERROR_PAGE, SERVICE, SUPERVISOR
 from hub.web.problems import Problem, from_http
@@ -38,7 +38,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _FOR_MACHINES = ("/api/", "/webhooks/", "/live", "/healthz", "/readyz", "/metrics")
-_NOBODY_ASKED = ("/webhooks/", "/static/", "/healthz", "/readyz")
+_NOBODY_ASKED = ("/webhooks/", "/static/", "/healthz", "/readyz", *book.PUBLIC)
 
 
 def make_app(service: Service, supervisor: Supervisor | None = None) -> web.Application:
@@ -54,6 +54,7 @@ def make_app(service: Service, supervisor: Supervisor | None = None) -> web.Appl
     live.add_routes(app)
     status.add_routes(app)
     api.add_routes(app)
+    book.add_routes(app)
     pages.add_routes(app)
     if STATIC.is_dir():
         app.router.add_static("/static", STATIC)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from babel import Locale, dates, numbers
 from babel.messages.mofile import write_mo
@@ -47,6 +47,12 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
+
+
+@cache
+def zones() -> frozenset[str]:
+    """The names of all time zones (IANA)."""
+    return frozenset(available_timezones())
 
 
 def chosen(preferred: str, accepted: str, offered: tuple[str, ...]) -> str:
@@ -164,6 +170,10 @@ class Reader:
     def short_weekday(self, day: calendar.date) -> str:
         """The weekday alone, abbreviated: "Fri"."""
         return dates.format_date(day, "EEE", locale=self.locale)
+
+    def long_weekday(self, day: calendar.date) -> str:
+        """The weekday alone: "Friday"."""
+        return dates.format_date(day, "EEEE", locale=self.locale)
 
     def lasting(self, seconds: float) -> str:
         """How long something is, in one unit: "3 days", "12 min"."""

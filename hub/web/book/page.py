@@ -1,0 +1,106 @@
+"""One public page: its words, its frame, and which other sites may show it within theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from hub.booking.choosing import Slot
+from hub.web.book import visitor
+from hub.web.i18n import Reader
+from hub.web.keys import SERVICE
+from hub.web.pages import frame
+
+PUBLIC = ("/book/", "/booking/", "/link/")
+"""The paths under which nobody is asked who she is."""
+KEPT = ("zone", "lang", "embed", "host", "link", "duration", "month", "day")
+"""What an address of these pages may say; each page's links carry on what the visitor chose."""
+
+
+def show(request: web.Request, template: str, reader: Reader, status: int = 200, **context: Any) -> web.Response:
+    """The page *template*, as *reader* reads it."""
+    config = request.app[SERVICE].config
+    said = {name: request.query[name] for name in KEPT if request.query.get(name)}
+
+    def here(**changes: Any) -> str:
+        """This address with other choices; None takes one away."""
+        wanted = {name: str(value) for name, value in (said | changes).items() if value is not None}
+        return f"?{urlencode(wanted)}" if wanted else "?"
+
+    def carried(*names: str) -> dict[str, str]:
+        """What forms and links to other pages take along."""
+        chosen = {"zone": reader.timezone, "lang": said.get("lang", ""), "embed": said.get("embed", "")}
+        return {name: value for name, value in chosen.items() if value and (not names or name in names)}
+
+    response = frame.fragment(
+        request,
+        f"book/{template}",
+        status,
+        reader=reader,
+        company=config.booking.company,
+        here=here,
+        said=said,
+        asked=lambda name: said.get(name, ""),
+        words_of=lambda code: wrong_words(reader, code),
+        carried=carried,
+        along=lambda *names: f"?{urlencode(carried(*names))}",
+        embedded=request.query.get("embed") == "1",
+        tags=frame.offered(request),
+        zones=visitor.zones(reader.tag),
+        zone_names=frozenset(name for name, _ in visitor.zones(reader.tag)),
+        zone_name=zone_name(reader),
+        **context,
+    )
+    guard(request, response)
+    return response
+
+
+def guard(request: web.Request, response: web.StreamResponse) -> None:
+    """Lets the web sites of the config, and no others, show the page within theirs; no address of a booking is told to
+    where its links lead."""
+    origins = " ".join(("'self'", *request.app[SERVICE].config.booking.origins))
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+        f"frame-ancestors {origins}; form-action 'self'"
+    )
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["X-Robots-Tag"] = "noindex" if request.path.startswith(("/booking/", "/link/")) else "all"
+
+
+def answer(document: dict[str, Any], status: int = 200) -> web.Response:
+    """*document* as JSON."""
+    return web.json_response(document, status=status)
+
+
+def zone_name(reader: Reader) -> str:
+    """The city of the reader's zone and how far it is from UTC now: "Berlin (UTC+1)"."""
+    city = dict(visitor.zones(reader.tag)).get(reader.timezone, reader.timezone)
+    offset = reader.local(reader.now).strftime("%z")
+    hours, minutes = int(offset[:3]), offset[3:5]
+    return f"{city} (UTC{hours:+d}{'' if minutes == '00' else f':{minutes}'})"
+
+
+def wrong_words(reader: Reader, code: str) -> str:
+    """What is wrong with a field, by its code (`hub.booking.questions.WrongAnswers`)."""
+    t = reader.gettext
+    return {
+        "missing": t("Please fill this in."),
+        "too-long": t("This is too long."),
+        "no-mail": t("This is no mail address."),
+        "no-phone": t("This is no phone number. Begin it with + and the country code."),
+        "no-option": t("Choose one of these."),
+        "no-number": t("Write a number."),
+        "no-date": t("Choose a date."),
+        "refused-mail": t("Bookings with this kind of mail address are not taken. Please use your own."),
+    }.get(code, t("This cannot be read."))
+
+
+def told(slots: Sequence[Slot]) -> list[dict[str, Any]]:
+    """Slots as JSON."""
+    return [
+        {"starts_at": each.starts_at.isoformat(), "ends_at": each.ends_at.isoformat(), "seats_left": each.seats_left}
+        for each in slots
+    ]
