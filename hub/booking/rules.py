@@ -194,10 +194,6 @@ class Person:
         """What each rule says of a beginning."""
         return tuple(reason for rule in self.rules for reason in rule.reasons(at))
 
-    def closed(self, at: int) -> bool:
-        """Whether a rule closes that beginning."""
-        return any(rule.closes(at) for rule in self.rules)
-
     def lasts(self, at: int) -> bool:
         """Whether what takes place then may take on one more."""
         return not any(rule.closes(at) for rule in self.rules if rule.kind in LASTING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -27,6 +27,8 @@ from hub.store import Store
 from hub.store.schema import micros
 
 _NEAR = 7 * DAY
+_AT_ONCE = 60 * DAY
+"""So much time of all hosts together is looked through at once; more is done beside the event loop."""
 _FAR = 800 * DAY
 """Beyond this, before or after now, nothing is looked up: no window reaches there."""
 
@@ -90,26 +92,17 @@ class Slots:
         *without* is an appointment that is being moved, *host* a host that is asked for. *now* is the present, for
         whoever asks of another one.
         """
-        now = now or datetime.now(UTC)
-        event = await self._event(slug)
-        _check(event, duration, host, since, until)
-        first, last = _window(event, now)
+        wish = await self._wish(slug, duration, now, without, host, since, until)
+        first, last = wish.window
         begin, end = max(_second(since), first), min(_second(until), last)
-        slots: tuple[Slot, ...] = ()
-        stale: tuple[str, ...] = ()
-        if begin < end:
-            board = await self._board(slug, event, duration, now, begin, end, without, host)
-            slots, stale = await asyncio.to_thread(_slots, board), _stale(board)
-        following = None
-        if not slots and max(end, first) < last:
-            begin = max(end, first)
-            for reach in (begin + _NEAR, last):
-                board = await self._board(slug, event, duration, now, begin, min(reach, last), without, host)
-                later = await asyncio.to_thread(_slots, board)
-                following, stale = (later[0] if later else None), stale or _stale(board)
-                if following:
-                    break
-        return Offer(slots, stale, following)
+        slots, stale = await self._times(wish, begin, end)
+        later: tuple[Slot, ...] = ()
+        begin = max(end, first)
+        for reach in (begin + _NEAR, last):  # most often the next one is near
+            if not slots and not later:
+                later, old = await self._times(wish, begin, min(reach, last))
+                stale = stale or old
+        return Offer(slots, stale, later[0] if later else None)
 
     async def nearest(
         self,
@@ -123,18 +116,13 @@ class Slots:
         now: datetime | None = None,
     ) -> tuple[Slot, ...]:
         """The *count* times that are nearest to *moment*, in order of time."""
-        now = now or datetime.now(UTC)
-        event = await self._event(slug)
-        _check(event, duration, host, moment)
-        first, last = _window(event, now)
+        wish = await self._wish(slug, duration, now, without, host, moment)
+        first, last = wish.window
         at = min(max(_second(moment), first), last)
         found: tuple[Slot, ...] = ()
         for reach in (_NEAR, last - first):
-            begin, end = max(at - reach, first), min(at + reach, last)
-            board = await self._board(slug, event, duration, now, begin, end, without, host)
-            found = await asyncio.to_thread(_slots, board)
-            if len(found) >= count:
-                break
+            if len(found) < count:
+                found, _ = await self._times(wish, max(at - reach, first), min(at + reach, last))
         near = sorted(found, key=lambda slot: (abs(slot.starts_at - moment), slot.starts_at))[:count]
         return tuple(sorted(near, key=lambda slot: slot.starts_at))
 
@@ -149,38 +137,31 @@ class Slots:
         now: datetime | None = None,
     ) -> Slot | None:
         """The slot that begins at this moment; None where it is not offered."""
-        if starts_at.microsecond:
-            return None
-        until = starts_at + timedelta(seconds=1)
-        now = now or datetime.now(UTC)
-        event = await self._event(slug)
-        _check(event, duration, host, starts_at)
-        first, last = _window(event, now)
+        wish = await self._wish(slug, duration, now, without, host, starts_at)
+        first, last = wish.window
         begin = _second(starts_at)
-        if not first <= begin < last:
+        if starts_at.microsecond or not first <= begin < last:
             return None
-        board = await self._board(slug, event, duration, now, begin, _second(until), without, host)
-        return next(iter(_slots(board)), None)
+        found, _ = await self._times(wish, begin, begin + 1)
+        return found[0] if found else None
 
     async def explain(
         self, slug: str, moment: datetime, duration: int, *, reader: str, now: datetime | None = None
     ) -> Explanation:
         """Why it could begin at *moment* or not, for each host. *reader* is the agent who is told: titles of private
         events in other people's calendars are not hers to see."""
-        now = now or datetime.now(UTC)
-        event = await self._event(slug)
-        _check(event, duration, "", moment)
-        at = _second(moment)
-        if abs(at - _second(now)) > _FAR:
+        wish = await self._wish(slug, duration, now, None, "", moment)
+        event, at = wish.event, _second(moment)
+        if abs(at - _second(wish.now)) > _FAR:
             why = (Reason("window", False, {"days": event.window_days}),)
             return Explanation(False, moment, tuple(HostReasons(host, why) for host in event.hosts))
-        board = await self._board(slug, event, duration, now, at, at + 1, None, "")
+        board = (await self._known(wish, at, at + 1))()
         is_open, reasons = told(board, at)
 
         async def taking(agent: str, since: datetime, until: datetime) -> Sequence[Taken]:
             events = await self._calendars.taking(agent, since, until, reader=reader)
-            own = await self._store.read(lambda conn: ours(conn, agent, [event.uid for event in events], now))
-            return [event for event in events if event.uid not in own]
+            own = await self._store.read(lambda conn: ours(conn, agent, [each.uid for each in events], wish.now))
+            return [each for each in events if each.uid not in own]
 
         begins = moment.astimezone(UTC) - timedelta(minutes=event.buffer_before)
         ends = moment.astimezone(UTC) + timedelta(minutes=duration + event.buffer_after)
@@ -209,46 +190,70 @@ class Slots:
             raise Unknown(f"event-type/{slug}")
         return event
 
-    async def _board(
-        self,
-        slug: str,
-        event: EventType,
-        duration: int,
-        now: datetime,
-        since: int,
-        until: int,
-        without: int | None,
-        host: str,
-    ) -> Board:
+    async def _wish(
+        self, slug: str, duration: int, now: datetime | None, without: int | None, host: str, *moments: datetime
+    ) -> _Wish:
+        event = await self._event(slug)
+        if duration not in event.durations:
+            raise ValueError(f"it does not last {duration} minutes")
+        if host and host not in event.hosts:
+            raise ValueError(f"{host} is none of its hosts")
+        if any(moment.tzinfo is None for moment in moments):
+            raise ValueError("a moment without a time zone")
+        return _Wish(slug, event, duration, now or datetime.now(UTC), without, host)
+
+    async def _times(self, wish: _Wish, since: int, until: int) -> tuple[tuple[Slot, ...], tuple[str, ...]]:
+        """What is offered in that time, and who is left out because of an old calendar."""
+        if since >= until:
+            return (), ()
+        build = await self._known(wish, since, until)
+        if (until - since) * len(wish.event.hosts) < _AT_ONCE:
+            return _offered(build())
+        return await asyncio.to_thread(lambda: _offered(build()))
+
+    async def _known(self, wish: _Wish, since: int, until: int) -> Callable[[], Board]:
+        """Ask the store and the calendars for what counts in that time; the rest is arithmetic."""
         agents = self._config.agents
+        event, length = wish.event, wish.length
 
         def work(conn: Connection) -> Known:
-            return read(conn, slug, event, duration, agents, now=now, since=since, until=until, without=without)
+            return read(
+                conn,
+                wish.slug,
+                event,
+                wish.duration,
+                agents,
+                now=wish.now,
+                since=since,
+                until=until,
+                without=wish.without,
+            )
 
         known = await self._store.read(work)
-        length = Length(duration * 60, event.buffer_before * 60, event.buffer_after * 60)
         around = max(length.seconds + length.after, length.before)
         begin, end = (datetime.fromtimestamp(at, UTC) for at in (since - around, until + around))
         busy = await self._calendars.busy(known.people, begin, end)
-        weeks = self._weeks(event, known.people, since, until)
-        shut = {agent: nobody(agent) for agent in event.hosts if agent not in agents}
-        people = shut | {
-            agent: person(
-                event,
-                slug,
-                length,
-                agent,
-                weeks[agent],
-                busy=busy.get(agent, NoCalendars()),
-                own=known.own.get(agent, []),
-                away=known.away.get(agent, []),
-                now=-(-micros(now) // 1_000_000),
-                since=since,
-                until=until,
-            )
-            for agent in known.people
-        }
-        return Board(event, length, people, known.groups, since, until, host)
+
+        def build() -> Board:
+            weeks = self._weeks(event, known.people, since, until)
+            people = {agent: nobody(agent) for agent in event.hosts if agent not in agents}
+            for agent in known.people:
+                people[agent] = person(
+                    event,
+                    wish.slug,
+                    length,
+                    agent,
+                    weeks[agent],
+                    busy=busy.get(agent, NoCalendars()),
+                    own=known.own.get(agent, []),
+                    away=known.away.get(agent, []),
+                    now=_second(wish.now),
+                    since=since,
+                    until=until,
+                )
+            return Board(event, length, people, known.groups, since, until, wish.host)
+
+        return build
 
     def _weeks(self, event: EventType, people: Sequence[str], since: int, until: int) -> dict[str, Week]:
         """When each of *people* works: by the event type's hours or her own. Those who share hours are counted once."""
@@ -263,28 +268,35 @@ class Slots:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What somebody asks for: *now* is the present, *duration* minutes."""
+
+    slug: str
+    event: EventType
+    duration: int
+    now: datetime
+    without: int | None
+    host: str
+
+    @property
+    def length(self) -> Length:
+        return Length(self.duration * 60, self.event.buffer_before * 60, self.event.buffer_after * 60)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The first moment at which it may begin, and the one after the last."""
+        present = _second(self.now)
+        return present + self.event.notice * 60, present + self.event.window_days * DAY + 1
+
+
 def zone_named(name: str) -> ZoneInfo:
     """The time zone of that name in the IANA database. Raises `ValueError` where there is none."""
     return ZoneInfo(timezone(name))
 
 
-def _check(event: EventType, duration: int, host: str, *moments: datetime) -> None:
-    if duration not in event.durations:
-        raise ValueError(f"it does not last {duration} minutes")
-    if host and host not in event.hosts:
-        raise ValueError(f"{host} is none of its hosts")
-    if any(moment.tzinfo is None for moment in moments):
-        raise ValueError("a moment without a time zone")
-
-
 def _second(moment: datetime) -> int:
     return -(-micros(moment) // 1_000_000)
-
-
-def _window(event: EventType, now: datetime) -> tuple[int, int]:
-    """The first moment at which it may begin, and the one after the last."""
-    present = _second(now)
-    return present + event.notice * 60, present + event.window_days * DAY + 1
 
 
 def _stale(board: Board) -> tuple[str, ...]:
@@ -294,7 +306,7 @@ def _stale(board: Board) -> tuple[str, ...]:
     )
 
 
-def _slots(board: Board) -> tuple[Slot, ...]:
+def _offered(board: Board) -> tuple[tuple[Slot, ...], tuple[str, ...]]:
     joinable = board.joinable()
     found = []
     for at, hosts in board.times().items():
@@ -304,7 +316,7 @@ def _slots(board: Board) -> tuple[Slot, ...]:
             found.append(Slot(begins, ends, tuple(hosts), group.seats_left, group.id, (), board.host))
         else:
             found.append(Slot(begins, ends, tuple(hosts), board.event.seats, None, _stand_ins(board, at), board.host))
-    return tuple(found)
+    return tuple(found), _stale(board)
 
 
 def _stand_ins(board: Board, at: int) -> tuple[StandIn, ...]:

@@ -9,22 +9,6 @@ EVER = 1 << 60
 """Later than anything; `-EVER` is before it all."""
 
 
-def merged(spans: Iterable[Span]) -> list[Span]:
-    """*spans* in any order, overlapping or not, as the same time without overlaps."""
-    found: list[Span] = []
-    begin = end = -EVER
-    for since, until in sorted(spans):
-        if since > end:
-            if begin < end:
-                found.append((begin, end))
-            begin, end = since, until
-        elif until > end:
-            end = until
-    if begin < end:
-        found.append((begin, end))
-    return found
-
-
 def gaps(closed: Iterable[Span], since: int, until: int) -> list[Span]:
     """What *closed* (in any order) leaves of the time from *since* until *until*."""
     found: list[Span] = []
