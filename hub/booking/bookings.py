@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -240,9 +240,9 @@ class Bookings:
             teams = await self._teams_to_move(view, spec, minutes, starts_at)
         when = starts_at, starts_at + (view.ends_at - view.starts_at)
         try:
-            await self._to_its_end(
-            view.appointment_id,
-                changing.change(
+            await self._changed(
+                view,
+                lambda: changing.change(
                     self._means, view.appointment_id, spec, teams, when,
                     actor=actor or HUB, action="booking.move", by_invitee=actor is None,
                 )
@@ -291,9 +291,9 @@ class Bookings:
             host if view.organizer == leaves else view.organizer,
             ({"code": "reassigned", "agent": host, "by": actor.agent},),
         )
-        await self._to_its_end(
-            view.appointment_id,
-            changing.change(
+        await self._changed(
+            view,
+            lambda: changing.change(
                 self._means, view.appointment_id, spec, [team], None, actor=actor, action="booking.reassign"
             ),
         )
@@ -303,9 +303,9 @@ class Bookings:
         """A host agrees to what was asked of her. Raises `Refused`."""
         view = await self._mine(booking_id, actor)
         spec = await self._means.catalogue.get(view.event_type)
-        await self._to_its_end(
-            view.appointment_id,
-            changing.change(
+        await self._changed(
+            view,
+            lambda: changing.change(
                 self._means, view.appointment_id, spec, [], None, actor=actor, action="booking.agree", agreed=True
             ),
         )
@@ -335,9 +335,9 @@ class Bookings:
 
     async def _leave(self, view: BookingView, state: State, by: str, reason: str, actor: Actor) -> None:
         spec = await self._means.catalogue.get(view.event_type)
-        await self._to_its_end(
-            view.appointment_id,
-            ending.leave(self._means, spec, view.appointment_id, view.id, state, by, reason[:1000], actor),
+        await self._changed(
+            view,
+            lambda: ending.leave(self._means, spec, view.appointment_id, view.id, state, by, reason[:1000], actor),
         )
 
     async def no_show(self, booking_id: int, *, actor: Actor, came: bool = False) -> BookingView:
@@ -407,15 +407,24 @@ class Bookings:
         task.add_done_callback(self._under_way.discard)
         return task
 
-    async def _to_its_end(self, appointment_id: int, work: Coroutine[Any, Any, None]) -> None:
-        """Done though the caller leaves; then the keeper has a look."""
+    async def _changed(self, view: BookingView, change: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Change it, and try once more where only its etag in a calendar was not known. Done though the caller leaves;
+        then the keeper has a look."""
+
+        async def tried() -> None:
+            try:
+                await change()
+            finally:
+                await self._keeper.recheck(view.appointment_id)
+                self._keeper.look()
 
         async def all_of_it() -> None:
             try:
-                await work
-            finally:
-                await self._keeper.recheck(appointment_id)
-                self._keeper.look()
+                await tried()
+            except Refused as refused:
+                if refused.code is not Code.CHANGED or (await self.get(view.id)).sequence != view.sequence:
+                    raise
+                await tried()
 
         await asyncio.shield(self._start(all_of_it(), "booking"))
 
