@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hub import Inventory, Removed
-from tests.hub.calendars.diary import ADA, LI, at, bring, current, ics, scheduled, spans, vevent
+from hub import Removed
+from tests.hub.calendars.diary import at, bring, current, ics, scheduled, spans, vevent
 from tests.hub.core import Core
 
 
