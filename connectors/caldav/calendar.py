@@ -89,10 +89,13 @@ class Calendar(hub.Calendar):
         )
         if 200 <= answer.status < 300 and (etag := answer.headers.get("etag", "")):
             return hub.Kept(place, path, etag, appointment.uid)
-        # It may have been written before without our hearing of it; and a server that gives no ETag rewrote it.
-        lying = await objects.get(server, path)
-        if lying.raw is not None and _is(lying.raw, appointment):
-            return hub.Kept(place, path, lying.etag, appointment.uid)
+        # It may have been written before without our hearing of it; and a server that gives no ETag rewrote it. A
+        # server that schedules may have brought it here from another host's calendar, under a name of its own.
+        elsewhere = kept is None and says(answer.body, f"{CALDAV}no-uid-conflict")
+        lies = await objects.of_uid(server, place, appointment.uid) if elsewhere else [await objects.get(server, path)]
+        for each in lies:
+            if each.raw is not None and _is(each.raw, appointment):
+                return hub.Kept(place, each.path, each.etag, appointment.uid)
         raise self._verdict(server, answer, kept)
 
     async def delete(self, kept: hub.Kept) -> None:

@@ -51,6 +51,12 @@ ATTEMPTS = 3
 
 Broke = dict[str, int]
 """How many times the server failed on an object, by address."""
+_OF_UID = (
+    f"{_HEAD}<C:calendar-query {_CALDAV}><D:prop><D:getetag/><C:calendar-data/></D:prop><C:filter>"
+    '<C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"><C:prop-filter name="UID">'
+    '<C:text-match collation="i;octet">%s</C:text-match></C:prop-filter></C:comp-filter></C:comp-filter></C:filter>'
+    "</C:calendar-query>"
+)
 
 
 class BadToken(Exception):
@@ -166,13 +172,19 @@ async def get(server: Server, path: str, *broken: int) -> Object:
 async def within(server: Server, calendar: Found, since: datetime, until: datetime) -> list[Object]:
     """The events of *calendar* that take place between *since* and *until*, as the server finds them (RFC 4791, 9.9);
     a series is whole."""
+    return await _queried(server, calendar.path, _WITHIN % (_stamp(since), _stamp(until)))
+
+
+async def of_uid(server: Server, calendar: str, uid: str) -> list[Object]:
+    """The events of *calendar* whose UID holds *uid*; a calendar has one of each (RFC 4791, 4.1)."""
+    return await _queried(server, calendar, _OF_UID % escape(uid))
+
+
+async def _queried(server: Server, calendar: str, query: str) -> list[Object]:
     answer = await server.ask(
-        "REPORT",
-        calendar.path,
-        content=("application/xml; charset=utf-8", (_WITHIN % (_stamp(since), _stamp(until))).encode()),
-        headers={"Depth": "1"},
+        "REPORT", calendar, content=("application/xml; charset=utf-8", query.encode()), headers={"Depth": "1"}
     )
-    return list(_bodies(server, calendar.path, answer.body).values())
+    return list(_bodies(server, calendar, answer.body).values())
 
 
 def _bodies(server: Server, calendar: str, body: bytes) -> dict[str, Object]:
