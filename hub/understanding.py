@@ -142,6 +142,8 @@ def _meetings(raw: bytes, parsed: mail.Mail, event: Event, guide: Guide) -> Iter
     copy = event.copy
     if not parsed.calendars or copy is None or copy.level is not Level.ALL:
         return
+    if guide.tokens is not None and guide.tokens.conversation_of(parsed.message_id) is not None:
+        return  # what the hub says of its own appointments it knows, and to each of the invited it says her part alone
     senders = {handle for each in parsed.sender if (handle := handles.mail(each.address))}
     sure = _known_thread(parsed, guide.tokens) or any(
         authenticated(parsed.headers, guide.servers, sender.rpartition("@")[2]) for sender in senders

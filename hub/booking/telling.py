@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
+from hub.booking import reminders
 from hub.booking.rows import TOLD, Guest, Row
 from hub.crm.records import insert
 from hub.live import LiveEvent
@@ -19,7 +20,9 @@ PROVIDERS = frozenset(("booked", "moved", "cancelled"))
 def queue(
     conn: Connection, new_id: Callable[[], int], row: Row, seats: Sequence[Guest], kind: str, now: datetime
 ) -> None:
-    """Have the invitees told, each once for each state of the appointment: by the hub, unless the provider does."""
+    """Have the invitees told, each once for each state of the appointment: by the hub, unless the provider does; and
+    the hosts, and have done what follows from it (`hub.booking.reminders`)."""
+    reminders.after(conn, new_id, row, seats, kind, now)
     if row.notifier == "provider" and kind in PROVIDERS:
         return
     for seat in seats:
@@ -39,7 +42,10 @@ def once(
 ) -> bool:
     """Write down that *agent*'s screen is told of *kind*; False where it was told before, of the same thing
     (*about*)."""
-    return _write(conn, new_id, seat.id, kind, TOLD, agent, sequence, about, "told")
+    news = _write(conn, new_id, seat.id, kind, TOLD, agent, sequence, about, "told")
+    if news and kind in reminders.FOR_HOSTS:
+        reminders.write(conn, new_id, seat.id, kind, reminders.HOST, agent, sequence, datetime.now(UTC))
+    return news
 
 
 def _write(
@@ -63,7 +69,8 @@ def _write(
         due_at=due_at,
         state=state,
     )
-    return bool(conn.execute(statement.on_conflict_do_nothing()).rowcount)
+    written = statement.on_conflict_do_nothing().returning(booking_notices.c.id)
+    return conn.execute(written).first() is not None
 
 
 def hints(row: Row, seats: Iterable[Guest], state: str, hosts: Sequence[str] = (), **more: object) -> list[LiveEvent]:

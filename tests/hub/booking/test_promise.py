@@ -21,7 +21,7 @@ async def test_a_time_is_held_confirmed_and_stands_in_calendar_and_timeline(offi
     assert (kind, title) == ("meeting", "Introduction: Li Na")
     assert await office.core.rows("SELECT name, owner FROM contacts") == [("Li Na", "ada")]
     assert await office.core.one("SELECT count(*) FROM activities") == 1
-    assert await office.core.rows("SELECT kind, recipient FROM booking_notices") == [
+    assert await office.core.rows("SELECT kind, recipient FROM booking_notices WHERE way = 'mail'") == [
         ("booked", "mailto:li.na@customer.example")
     ]
 
@@ -80,6 +80,6 @@ async def test_moved_and_cancelled_everywhere(office: Office) -> None:
         await office.bookings.keeper.rests()
     assert office.ada.events == {}
     assert await office.core.one("SELECT count(*) FROM interactions") == 1
-    told = await office.core.rows("SELECT kind, sequence FROM booking_notices ORDER BY sequence")
+    told = await office.core.rows("SELECT kind, sequence FROM booking_notices WHERE way = 'mail' ORDER BY sequence")
     assert told == [("booked", 0), ("moved", 1), ("cancelled", 2)]
     assert booked.booking.id == cancelled.id
