@@ -77,7 +77,7 @@ async def month(
         chosen = min(by_day, default=None)
     return Month(
         first=first,
-        weeks=_weeks(first, by_day, chosen),
+        weeks=_weeks(first, today, by_day, chosen),
         day=chosen,
         times=tuple(by_day[chosen]) if chosen else (),
         earliest=offer.slots[0] if offer.slots else None,
@@ -88,8 +88,11 @@ async def month(
     )
 
 
-def _weeks(first: date, by_day: dict[date, list[Slot]], chosen: date | None) -> tuple[tuple[Day, ...], ...]:
-    start = first - timedelta(days=first.weekday())
+def _weeks(
+    first: date, today: date, by_day: dict[date, list[Slot]], chosen: date | None
+) -> tuple[tuple[Day, ...], ...]:
+    start = max(first, today)  # the weeks that are over need no room
+    start -= timedelta(days=start.weekday())
     weeks = []
     while start < _later(first, 1):
         days = [start + timedelta(days=number) for number in range(7)]

@@ -30,10 +30,10 @@ def show(request: web.Request, template: str, reader: Reader, status: int = 200,
         wanted = {name: str(value) for name, value in (said | changes).items() if value is not None}
         return f"?{urlencode(wanted)}" if wanted else "?"
 
-    def carried(*names: str) -> dict[str, str]:
-        """What forms and links to other pages take along."""
-        chosen = {"zone": reader.timezone, "lang": said.get("lang", ""), "embed": said.get("embed", "")}
-        return {name: value for name, value in chosen.items() if value and (not names or name in names)}
+    def carried(zone: str) -> dict[str, str]:
+        """What links and forms to other pages take along: in a form always a zone, in a link the one she chose."""
+        chosen = {"zone": zone, "lang": said.get("lang", ""), "embed": said.get("embed", "")}
+        return {name: value for name, value in chosen.items() if value}
 
     response = frame.fragment(
         request,
@@ -45,8 +45,8 @@ def show(request: web.Request, template: str, reader: Reader, status: int = 200,
         said=said,
         asked=lambda name: said.get(name, ""),
         words_of=lambda code: wrong_words(reader, code),
-        carried=carried,
-        along=lambda *names: f"?{urlencode(carried(*names))}",
+        fields=carried(reader.timezone),
+        along=f"?{urlencode(links)}" if (links := carried(said.get("zone", ""))) else "",
         embedded=request.query.get("embed") == "1",
         tags=frame.offered(request),
         zones=visitor.zones(reader.tag),
