@@ -16,3 +16,10 @@ async def office(core: Core, tmp_path: Path) -> AsyncIterator[Office]:
     """A firm that can be booked, whose keeper does not run."""
     async with open_office(core, tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+async def ruled_office(core: Core, tmp_path: Path) -> AsyncIterator[Office]:
+    """The same, offering what the rules say."""
+    async with open_office(core, tmp_path, blind=False) as opened:
+        yield opened

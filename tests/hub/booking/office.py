@@ -12,8 +12,11 @@ from typing import Any
 from hub.booking.bookings import Bookings
 from hub.booking.catalogue import Catalogue
 from hub.booking.choosing import Choice, Slot
+from hub.booking.explain import Taken
 from hub.booking.following import Following
 from hub.booking.means import Means, Secrets
+from hub.booking.rules import AgentBusy
+from hub.booking.slots import Slots
 from hub.booking.states import Held, Invitee
 from hub.config import load
 from hub.privacy.visibility import Actor, Authority
@@ -118,6 +121,16 @@ class Blind:
         return Choice(slot.hosts[0], slot.hosts[0][0], ({"code": "first", "agent": slot.hosts[0][0]},))
 
 
+class Nothing:
+    """What is known where nobody has a calendar."""
+
+    async def busy(self, agents: Sequence[str], since: datetime, until: datetime) -> dict[str, AgentBusy]:
+        return {}
+
+    async def taking(self, agent: str, since: datetime, until: datetime, *, reader: str = "") -> Sequence[Taken]:
+        return ()
+
+
 @dataclass(frozen=True)
 class Office:
     """The firm's hub, with the diaries that its calendars are."""
@@ -139,8 +152,9 @@ class Office:
 
 
 @asynccontextmanager
-async def open_office(core: Core, folder: Path, *, calendars: bool = True) -> AsyncIterator[Office]:
-    """The office on *core*; its keeper does not run until `bookings` is entered."""
+async def open_office(core: Core, folder: Path, *, blind: bool = True) -> AsyncIterator[Office]:
+    """The office on *core*; its keeper does not run until `bookings` is entered. Unless it is *blind* it offers what the
+    rules say."""
     path = folder / "config.toml"
     secret = folder / "secret"
     secret.write_text("a-word-for-tests-alone")
@@ -151,7 +165,7 @@ async def open_office(core: Core, folder: Path, *, calendars: bool = True) -> As
         slug: ((tuple(spec.hosts),) if spec.assign == "collective" else tuple((host,) for host in spec.hosts))
         for slug, spec in config.booking.types.items()
     }
-    diaries = {"ada-diary": Diary(), "ben-diary": Diary()} if calendars else {}
+    diaries = {"ada-diary": Diary(), "ben-diary": Diary()}
     catalogue = Catalogue(core.store, config)
     following = Following(config, catalogue, core.store.ids)
     means = Means(
@@ -160,7 +174,7 @@ async def open_office(core: Core, folder: Path, *, calendars: bool = True) -> As
         ingest=core.ingest,
         live=core.live,
         catalogue=catalogue,
-        slots=Blind(hosts),
+        slots=Blind(hosts) if blind else Slots(core.store, config, catalogue, Nothing()),
         calendars=None,
         ways=diaries,
         secrets=Secrets("0" * 64),
