@@ -13,8 +13,11 @@ from hub.availability import Availability, Rota
 from hub.batch import Books
 from hub.booking.bookings import Bookings
 from hub.booking.catalogue import Catalogue
+from hub.booking.feeds import Feeds
 from hub.booking.following import Following
+from hub.booking.links import Links
 from hub.booking.means import Means, Secrets
+from hub.booking.notices import Notices
 from hub.booking.slots import Slots
 from hub.calendars.calendars import Calendars
 from hub.calendars.intake import Intake
@@ -59,10 +62,10 @@ from hub.unrecorded import Unrecorded
 class Service:
     """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`.
 
-    *outbox*, *letters*, *recordings*, *overdue*, *closing* and *dial_lists* do nothing until they are entered, as `hub
-    serve` does: a command that is over in a second is no courier. *dialing* places calls at once and *bookings* writes
-    into calendars at once, and both see to what was lost when they are entered; *calendars* answer at once, and are
-    kept up to date when they are entered.
+    *outbox*, *letters*, *recordings*, *overdue*, *closing*, *dial_lists* and *notices* do nothing until they are
+    entered, as `hub serve` does: a command that is over in a second is no courier. *dialing* places calls at once and
+    *bookings* writes into calendars at once, and both see to what was lost when they are entered; *calendars* answer at
+    once, and are kept up to date when they are entered.
     """
 
     config: Config
@@ -88,6 +91,9 @@ class Service:
     event_types: Catalogue
     slots: Slots
     bookings: Bookings
+    notices: Notices
+    links: Links
+    feeds: Feeds
     calendars: Calendars
 
     def lend(self, source: str) -> SourceLoan:
@@ -199,6 +205,9 @@ class Service:
                 event_types=event_types,
                 slots=slots,
                 bookings=Bookings(means),
+                notices=Notices(means, letters.dispatch, letters.look),
+                links=Links(store, event_types, config.public_url),
+                feeds=Feeds(means),
                 calendars=calendars,
             )
 

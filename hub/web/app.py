@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from hub.contracts import Unavailable
-from hub.web import api, auth, book, live, pages, status, webhooks
+from hub.web import api, auth, book, feeds, live, pages, status, webhooks
 from hub.web.access import Access
 from hub.web.keys import ACCESS, ERROR_PAGE, SERVICE, SUPERVISOR
 from hub.web.problems import Problem, from_http
@@ -37,8 +37,8 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-_FOR_MACHINES = ("/api/", "/webhooks/", "/live", "/healthz", "/readyz", "/metrics")
-_NOBODY_ASKED = ("/webhooks/", "/static/", "/healthz", "/readyz", *book.PUBLIC)
+_FOR_MACHINES = ("/api/", "/webhooks/", "/live", "/healthz", "/readyz", "/metrics", *feeds.PUBLIC)
+_NOBODY_ASKED = ("/webhooks/", "/static/", "/healthz", "/readyz", *feeds.PUBLIC, *book.PUBLIC)
 
 
 def make_app(service: Service, supervisor: Supervisor | None = None) -> web.Application:
@@ -53,6 +53,7 @@ def make_app(service: Service, supervisor: Supervisor | None = None) -> web.Appl
     webhooks.add_routes(app)
     live.add_routes(app)
     status.add_routes(app)
+    feeds.add_routes(app)
     api.add_routes(app)
     book.add_routes(app)
     pages.add_routes(app)
