@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
+from multidict import MultiMapping
 
 from hub.booking.states import BOOKED, BookingView, Code, Gone, Invitee, Refused, State
 from hub.booking.types import EventType
@@ -97,12 +98,14 @@ async def confirm(request: web.Request) -> web.StreamResponse:
         return _wrong(request, booking, event_type, reader, {"mail": "refused-mail"}, sent)
     gate.book(mail.lower())
     answers = sent.get("answers")
+    if isinstance(sent, MultiMapping) and event_type is not None:
+        answers = given(event_type.questions, sent)
     invitee = Invitee(
         name=str(sent.get("name", "")),
         mail=mail,
         phone=str(sent.get("phone", "")),
         place=str(sent.get("place", "")),
-        answers=answers if isinstance(answers, dict) else given(event_type.questions, sent) if event_type else {},
+        answers=answers if isinstance(answers, dict) else {},
     )
     try:
         booked = await service.bookings.confirm(request.match_info["secret"], invitee)

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from aiohttp import web
+from multidict import MultiMapping
 
 from hub.accounts import fingerprint
 from hub.booking.catalogue import Listed
@@ -74,11 +75,11 @@ async def form(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther(f"/book/{found.event_type}?zone={reader.timezone}{host}{lang}")
 
 
-def given(questions: tuple[Question, ...], sent: object) -> dict[str, object]:
+def given(questions: tuple[Question, ...], sent: MultiMapping[Any]) -> dict[str, object]:
     """What a form holds for *questions*: lists where several options may be chosen."""
     found: dict[str, object] = {}
     for question in questions:
-        values = [str(value) for value in sent.getall(f"q-{question.id}", [])]  # type: ignore[attr-defined]
+        values = [str(value) for value in sent.getall(f"q-{question.id}", [])]
         found[question.id] = values if question.type == "choices" else values[0] if values else ""
     return found
 
