@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub.accounts import fingerprint
-from hub.booking import changing, confirming, ending, holding, rows
+from hub.booking import changing, confirming, ending, holding, links, rows
 from hub.booking.choosing import Slot
 from hub.booking.confirming import Lapsed
 from hub.booking.holding import Team, Wish
@@ -26,7 +26,7 @@ from hub.booking.states import BOOKED, Booked, BookingView, Code, Gone, Held, In
 from hub.booking.types import EventType
 from hub.privacy.visibility import HUB, Actor, Authority
 from hub.store import Lane
-from hub.store.schema import appointments, booking_links, bookings
+from hub.store.schema import appointments, bookings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -173,14 +173,9 @@ class Bookings:
         return [first, *(Team(hosts, _organizer(hosts, first), (_others_taken(hosts),)) for hosts in others)]
 
     async def _link(self, secret: str, slug: str, now: datetime) -> tuple[int, int | None]:
-        """The one-time link with that secret, and whom it was made for."""
-        query = sa.select(booking_links).where(booking_links.c.hash == fingerprint(secret))
-        row = await self._means.store.read(lambda conn: conn.execute(query).one_or_none())
-        if row is None or row.event_type != slug:
-            raise Refused(Code.LINK, "This link is not known here. Please ask for a new one.")
-        if row.used_at is not None or row.expires_at <= now:
-            raise Refused(Code.LINK, "This link was used already, or its time is over. Please ask for a new one.")
-        return row.id, row.contact_id
+        """The one-time link with that secret, and whom it was made for. Raises `links.NotGood`."""
+        link = await self._means.store.read(lambda conn: links.read(conn, secret, slug, now))
+        return link.id, link.contact_id
 
     # --- confirming ---
 

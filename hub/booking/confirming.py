@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub import audit
-from hub.booking import holding, recording, rows, telling, writing
+from hub.booking import holding, links, recording, rows, telling, writing
 from hub.booking.invitees import checked
 from hub.booking.means import Means
 from hub.booking.rows import GUESTS, Guest, Row, Write
@@ -27,7 +27,7 @@ from hub.booking.types import Assign, EventType
 from hub.booking.writing import NotWritten, Unreachable
 from hub.contracts import Conflict, Unavailable
 from hub.privacy.visibility import HUB
-from hub.store.schema import appointment_writes, appointments, booking_links, bookings
+from hub.store.schema import appointment_writes, appointments, bookings
 from hub.vocabulary import Kept
 
 log = logging.getLogger(__name__)
@@ -269,7 +269,7 @@ async def _commit(means: Means, plan: Plan, done: Done) -> int:
         if not took or not stand(conn, row, now):
             raise Lapsed(plan.was)
         if seat.link_id is not None:
-            _use(conn, seat.link_id, now)
+            links.use(conn, seat.link_id, now)
         contact_id = recording.acquainted(conn, means, seat, row.organizer, now)
         conn.execute(bookings.update().where(bookings.c.id == seat.id).values(contact_id=contact_id))
         settle(conn, row, done.kept)
@@ -331,13 +331,6 @@ def settle(conn: Connection, row: Row, kept: Mapping[str, Kept]) -> None:
                 reason="",
             )
         )
-
-
-def _use(conn: Connection, link_id: int, now: datetime) -> None:
-    """The one-time link is used up. Raises `Refused` where it was before."""
-    unused = sa.and_(booking_links.c.id == link_id, booking_links.c.used_at.is_(None))
-    if not conn.execute(booking_links.update().where(unused).values(used_at=now)).rowcount:
-        raise Refused(Code.LINK, "This link was good for one booking, which has been made.")
 
 
 async def abandon(means: Means, plan: Plan, done: Done) -> None:
