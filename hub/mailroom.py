@@ -68,6 +68,10 @@ class Mailroom:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers, whatever they do."""
         self._discard()
 
     async def forbids(self, letter: Unreadable) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -92,12 +92,14 @@ async def open_core(
     house: House = EMPTY_HOUSE,
     owners: Owners | None = None,
     follows: Follow = nobody_follows,
+    workers: Mailroom | None = None,
 ) -> AsyncIterator[Core]:
-    """A core on *store*."""
+    """A core on *store*. *workers* are shared with others, so that they need not start each time."""
     owners = owners or Owners(ours=ours.handles, never=never)
     live = Live()
     unrecorded = Unrecorded(live, ours, store.ids)
-    async with live, Mailroom(Guide(MailRules(never)), workers=1) as mailroom:
+    own = Mailroom(Guide(MailRules(never)), workers=1)
+    async with live, own if workers is None else nullcontext(workers) as mailroom:
         books = Books(ours, store.ids, store.blobs, ("crm",), house=house, owners=owners, follows=follows)
         intake = Intake(store, mailroom, owners)
         ingest = Ingest(store, live, mailroom, books, never, unrecorded, Metrics(), lambda source: None, intake)

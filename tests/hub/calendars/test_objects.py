@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from hub import Inventory, Removed
 from hub.live import LiveEvent
+from hub.mailroom import Mailroom
 from hub.store import Store
 from hub.vocabulary import Item
 from tests.hub.calendars.diary import ADA, LI, OWNERS, at, bring, current, ics, scheduled, spans, vevent
@@ -82,27 +83,27 @@ async def test_a_rule_without_end_is_refused_and_said(core: Core) -> None:
     assert state.why
 
 
-async def test_a_part_that_the_database_refuses_is_found_and_put_aside(core: Core) -> None:
+async def test_a_part_that_the_database_refuses_is_found_and_put_aside(core: Core, workers: Mailroom) -> None:
     def falls_over(conn: Connection, source: str, uids: Sequence[str], now: object) -> list[LiveEvent]:
         if "bad" in uids:
             raise ValueError("this one")
         return []
 
-    async with open_core(core.store, owners=OWNERS, follows=falls_over) as other:
+    async with open_core(core.store, owners=OWNERS, follows=falls_over, workers=workers) as other:
         items = [scheduled(name, ics(vevent(name, at(1, hour)))) for hour, name in enumerate(("a", "bad", "c"), 9)]
         await bring(other, *items)
         assert await spans(other, "ada") == [(at(1, 9), at(1, 10)), (at(1, 11), at(1, 12))]
         assert await other.rows("SELECT kind FROM quarantine") == [("calendar",)]
 
 
-async def test_who_follows_hears_which_uids_changed(store: Store) -> None:
+async def test_who_follows_hears_which_uids_changed(store: Store, workers: Mailroom) -> None:
     heard: list[tuple[str, Sequence[str]]] = []
 
     def follow(conn: Connection, source: str, uids: Sequence[str], now: object) -> list[LiveEvent]:
         heard.append((source, uids))
         return []
 
-    async with open_core(store, owners=OWNERS, follows=follow) as core:
+    async with open_core(store, owners=OWNERS, follows=follow, workers=workers) as core:
         await bring(core, scheduled("one", ics(vevent("one", at(1)))), scheduled("two", ics(vevent("two", at(1)))))
         await bring(core, scheduled("two", ics(vevent("two", at(1)))))
         await bring(core, Inventory("/work/", frozenset(["/work/two.ics"])))
@@ -165,7 +166,7 @@ async def test_any_order_and_repetition_ends_in_what_lies_there(core: Core) -> N
         found = await spans(core, "ada", 10)
         assert sum((end - begin for begin, end in found), timedelta()) == len(times) * timedelta(hours=1)
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(_step, min_size=1, max_size=8), st.lists(st.integers(0, 20), max_size=3))
     def check(steps: list[tuple[str, object, int]], cuts: list[int]) -> None:
         asyncio.run_coroutine_threadsafe(follow(steps, cuts), loop).result()
