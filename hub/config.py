@@ -157,7 +157,8 @@ class Privacy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The whole file, checked. *problems* name the sources that were left out; *secrets* are what no log may hold."""
+    """The whole file, checked. *problems* name the sources that were left out, *left_out* the agents whose calendars
+    these are; *secrets* are what no log may hold."""
 
     path: Path
     listen: str
@@ -181,6 +182,7 @@ class Config:
     privacy: Privacy
     problems: tuple[Problem, ...]
     secrets: frozenset[str] = field(repr=False)
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -316,6 +318,11 @@ def _config(reader: Reader) -> Config:
         privacy=_privacy(reader),
         problems=tuple(reader.problems),
         secrets=frozenset(reader.secrets),
+        left_out={
+            name: tuple(agent for agent in named if agent in agents)
+            for name, table in reader.section("sources").items()
+            if name not in sources and isinstance(table, dict) and isinstance(named := table.get("agents", []), list)
+        },
     )
     if any(not problem.source for problem in reader.problems):
         raise ConfigError(reader.path, tuple(reader.problems))

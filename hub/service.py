@@ -244,6 +244,8 @@ def owners_of(config: Config) -> Owners:
             handles = (*source.ours, *(handle for agent in source.agents for handle in config.agents[agent].handles))
             zone = config.zone(source.agents[0]).key if source.agents else config.timezone
             found[name] = Owner(source.agents, frozenset(handles), zone)
+    for name, agents in config.left_out.items():  # nobody is free because her calendar cannot be read
+        found[name] = Owner(agents)
     return Owners(
         found,
         ours_of(config).handles,
@@ -251,6 +253,7 @@ def owners_of(config: Config) -> Owners:
         NeverLog(config.privacy.never_log),
         config.region,
         config.timezone,
+        frozenset((*config.sources, *config.left_out)),
     )
 
 

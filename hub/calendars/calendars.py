@@ -25,6 +25,7 @@ from hub.contracts import Unavailable
 from hub.ingest import Ingest
 from hub.live import Live, LiveEvent
 from hub.mailroom import Crashed, Mailroom
+from hub.sources.states import clock
 from hub.store import Lane, Store
 from hub.store.schema import calendar_busy, calendar_objects
 
@@ -228,7 +229,7 @@ class Calendars:
             self._news.clear()
             try:
                 if not aged:
-                    await self._store.write(lambda conn: making.age(conn, self.owners), Lane.BULK)
+                    await self.begin()
                     aged = True
                 await self.look(self._clock())
             except Unavailable as error:
@@ -240,6 +241,19 @@ class Calendars:
                     await self._news.wait()
             except TimeoutError:
                 continue
+
+    async def begin(self) -> None:
+        """What is to be done once: forget what the config file does not name any more, and see what was expanded in
+        other circumstances."""
+
+        def work(conn: Connection) -> list[str]:
+            making.age(conn, self.owners)
+            return objects.forget_others(conn, self.owners, clock(conn))
+
+        if gone := await self._store.write(work, Lane.BULK):
+            log.warning(
+                "what was read from calendars that are not configured any more is forgotten: %s", ", ".join(gone)
+            )
 
     async def look(self, now: datetime) -> None:
         """One look at *now*, UTC: expand what is old, record what has begun, tell of what is stale."""

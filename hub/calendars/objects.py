@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from hub.calendars.owners import Owners
 from hub.live import LiveEvent
-from hub.store.schema import calendar_objects, calendar_versions, micros
+from hub.store.schema import calendar_busy, calendar_objects, calendar_versions, micros, sources
 from hub.store.sets import Run, SetWrite
 from hub.vocabulary import Inventory, Item, Removed, Scheduled
 
@@ -242,11 +242,20 @@ def versions(conn: Connection, sources: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def forget(conn: Connection, source: str) -> None:
-    """Forget all that was read from *source*."""
-    for table in ("calendar_objects", "calendar_busy"):
-        conn.execute(sa.text(f"DELETE FROM {table} WHERE source = :source"), {"source": source})  # noqa: S608
-    _VERSION(conn, source)
+def forget_others(conn: Connection, owners: Owners, now: datetime) -> list[str]:
+    """Forget what was read from sources that the config file does not name any more, and to which no other hub listens
+    at *now*. Where one is named again, it is read from the beginning. Answers which they were."""
+    known = set(conn.scalars(sa.select(_c.source).distinct())) - owners.named - owners.sources.keys()
+    held = conn.scalars(
+        sa.select(sources.c.name).where(sources.c.name.in_(sorted(known)), sources.c.leased_until > now)
+    )
+    gone = sorted(known - set(held))
+    for source in gone:
+        _VERSION(conn, source)
+        for table in (calendar_objects, calendar_busy):
+            conn.execute(table.delete().where(table.c.source == source))
+        conn.execute(sources.update().where(sources.c.name == source).values(cursor=None))
+    return gone
 
 
 def slices(many: Sequence[T], most: int) -> Iterable[Sequence[T]]:

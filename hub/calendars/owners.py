@@ -21,7 +21,8 @@ class Owner:
 @dataclass(frozen=True, slots=True)
 class Owners:
     """The owners of all calendars by source, every address of *ours* and our mail *domains*, whom *never* to record,
-    the *region* in which numbers without a country code are read, and the *zone* of calendars that are nobody's."""
+    the *region* in which numbers without a country code are read, and the *zone* of calendars that are nobody's.
+    *named* are all sources of the config file: what was read from others is forgotten."""
 
     sources: Mapping[str, Owner] = field(default_factory=dict)
     ours: frozenset[str] = frozenset()
@@ -29,6 +30,7 @@ class Owners:
     never: NeverLog = field(default_factory=NeverLog)
     region: str = ""
     zone: str = "UTC"
+    named: frozenset[str] = frozenset()
 
     def of(self, source: str) -> Owner:
         """The owner of *source*'s calendars; nobody where the file names none."""

@@ -198,7 +198,9 @@ async def test_what_is_expanded_goes_on_with_time_and_with_its_owners_zone(store
     tokyo = Owners({"ada-calendar": Owner(("ada",), zone="Asia/Tokyo")})
     async with open_core(store, owners=tokyo, workers=workers) as core, core.calendars:
         moved = await spans(core, "ada")
-    assert moved[0][0] - first[0][0] == first[0][0].astimezone(BERLIN).utcoffset() - timedelta(hours=9)
+    berlin = first[0][0].astimezone(BERLIN).utcoffset()
+    assert berlin is not None
+    assert moved[0][0] - first[0][0] == berlin - timedelta(hours=9)
 
 
 async def test_many_who_ask_at_once_get_the_same(core: Core) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -172,3 +173,20 @@ async def test_any_order_and_repetition_ends_in_what_lies_there(core: Core) -> N
         asyncio.run_coroutine_threadsafe(follow(steps, cuts), loop).result()
 
     await asyncio.to_thread(check)
+
+
+async def test_a_source_that_is_not_configured_any_more_leaves_nothing_behind(core: Core, workers: Mailroom) -> None:
+    for source in ("ada-calendar", "ben-calendar"):
+        await bring(core, scheduled("one", ics(vevent("one", at(1, 9)))), source=source)
+        await current(core, source)
+    await core.store.write(lambda conn: conn.exec_driver_sql("UPDATE sources SET cursor = 'x'").rowcount)
+    left = replace(OWNERS, sources={"ada-calendar": OWNERS.sources["ada-calendar"]})
+    async with open_core(core.store, owners=left, workers=workers) as other:
+        assert await spans(other, "ben") == []
+        await other.calendars.begin()
+    assert await core.rows("SELECT source FROM calendar_objects") == [("ada-calendar",)]
+    assert await core.rows("SELECT source FROM calendar_busy") == [("ada-calendar",)]
+    assert await core.rows("SELECT name, cursor FROM sources ORDER BY name") == [
+        ("ada-calendar", "x"),
+        ("ben-calendar", None),
+    ]
