@@ -14,6 +14,7 @@ from connectors.caldav.progress import Place, Progress
 from connectors.caldav.reading import Reading, same
 from connectors.caldav.server import Server
 from connectors.caldav.settings import CaldavSettings
+from hub.formats.fingerprints import Fingerprints
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Connector(hub.Connector):
 
     async def freshness(self, cursor: str | None) -> hub.Freshness:
         """How many objects of the calendars are new, changed or gone beyond *cursor*; none without asking further where
-        every calendar has the tag that it had. A server without sync-collection cannot say how many."""
+        every calendar has the tag that it had."""
         progress = self._progress(cursor)
         messages: int | None = 0
         async with Server(self._settings, self._source, self._loan) as server:
@@ -99,7 +100,10 @@ class Connector(hub.Connector):
 async def _beyond(server: Server, calendar: Found, place: Place | None) -> int | None:
     """How many objects of *calendar* are beyond *place*; None where only reading them would tell."""
     if not calendar.sync_token:
-        return None
+        there = await objects.etags(server, calendar.path)
+        marks = Fingerprints.read(place.marks if place else "")
+        known = sum(marks.knows(path, etag) for path, etag in there.items())
+        return len(there) - known + max(0, len(marks) - len(there))
     try:
         changed = await objects.changes(server, calendar.path, place.token if place else "")
     except objects.BadToken:

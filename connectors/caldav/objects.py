@@ -9,8 +9,9 @@ from xml.sax.saxutils import escape
 
 import hub
 from connectors.caldav.discovery import ETAGS, Found
-from connectors.caldav.multistatus import CALDAV, DAV, Response, multistatus, says
+from connectors.caldav.multistatus import CALDAV, DAV, Multistatus, Response, multistatus, says
 from connectors.caldav.server import Elsewhere, Server
+from hub.http import Answer
 
 ETAG = f"{DAV}getetag"
 DATA = f"{CALDAV}calendar-data"
@@ -94,7 +95,7 @@ async def changes(server: Server, calendar: str, token: str) -> Changes:
         if answer.status != 207:
             if token and (answer.status != 403 or says(answer.body, f"{DAV}valid-sync-token")):
                 raise BadToken
-            raise _refused(server, calendar, answer.status)
+            raise _refused(server, calendar, answer)
         more = False
         for response in told.responses:
             path = _member(server, calendar, response)
@@ -119,6 +120,7 @@ async def changes(server: Server, calendar: str, token: str) -> Changes:
 async def etags(server: Server, calendar: str) -> dict[str, str]:
     """The ETag of every object in *calendar*, by address."""
     _, listing = await server.report("PROPFIND", calendar, ETAGS, depth=1)
+    _whole(server, calendar, listing)
     found: dict[str, str] = {}
     for response in listing.responses:
         path = _member(server, calendar, response)
@@ -141,7 +143,7 @@ async def fetch(server: Server, calendar: str, paths: Sequence[str], broke: Brok
             accept=(500, 501),
             most=LARGEST_PAGE,
         )
-        found = _bodies(server, calendar, answer.body) if answer.status == 207 else {}
+        found = _bodies(server, calendar, multistatus(answer.body)) if answer.status == 207 else {}
     except hub.Unsupported:
         # Too much at once, or a server without this report: what it cannot tell is asked for alone.
         found = {}
@@ -184,12 +186,14 @@ async def _queried(server: Server, calendar: str, query: str) -> list[Object]:
     answer = await server.ask(
         "REPORT", calendar, content=("application/xml; charset=utf-8", query.encode()), headers={"Depth": "1"}
     )
-    return list(_bodies(server, calendar, answer.body).values())
+    found = multistatus(answer.body)
+    _whole(server, calendar, found)
+    return list(_bodies(server, calendar, found).values())
 
 
-def _bodies(server: Server, calendar: str, body: bytes) -> dict[str, Object]:
+def _bodies(server: Server, calendar: str, told: Multistatus) -> dict[str, Object]:
     found: dict[str, Object] = {}
-    for response in multistatus(body).responses:
+    for response in told.responses:
         path = _member(server, calendar, response)
         if path is None:
             continue
@@ -218,10 +222,23 @@ def _bound(server: Server, calendar: str, number: int) -> None:
         )
 
 
-def _refused(server: Server, calendar: str, status: int) -> hub.Verdict:
-    if status == 403:
+def _whole(server: Server, calendar: str, told: Multistatus) -> None:
+    """Raises `Unavailable` for a list that was cut off (RFC 4791, 7.8; RFC 5323, 5.17): what is not on it is not gone,
+    and nobody is free for its sake."""
+    if any(response.status == 507 for response in told.responses):
+        raise hub.Unavailable(
+            f"{server.host} tells only a part of {calendar}: it has a limit for what it lists at once"
+        )
+
+
+def _refused(server: Server, calendar: str, answer: Answer) -> hub.Verdict:
+    if says(answer.body, f"{DAV}number-of-matches-within-limits"):
+        return hub.Unavailable(
+            f"{server.host} does not tell all of {calendar}: it has a limit for what it lists at once"
+        )
+    if answer.status == 403:
         return hub.Rejected(f"{server.host} does not let the calendar {calendar} be read any more")
-    return hub.Unavailable(f"{server.host} answers {status} where it was asked what changed in {calendar}")
+    return hub.Unavailable(f"{server.host} answers {answer.status} where it was asked what changed in {calendar}")
 
 
 def _stamp(at: datetime) -> str:

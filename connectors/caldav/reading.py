@@ -71,9 +71,10 @@ class Reading:
         there = await objects.etags(self._server, calendar.path)
         marks = Fingerprints.read(place.marks)
         paths = [path for path in sorted(there) if not marks.knows(path, there[path])]
-        first = not place.known
-        done = len(there) - len(paths) if first else 0
-        place = Place(total=len(there) if first else 0, known=place.known)
+        # A calendar with a token was read while the server still had sync-collection: what has gone is in no mark.
+        anew = not place.known or bool(place.token)
+        done = len(there) - len(paths) if anew else 0
+        place = Place(place.token, total=len(there) if anew else 0, known=place.known)
         pages = [paths[begin : begin + PAGE] for begin in range(0, len(paths), PAGE)] or [[]]
         for page in pages:
             items = await self._items(calendar, page)
@@ -81,15 +82,15 @@ class Reading:
                 marks.note(path, there[path])
             if page is not pages[-1]:
                 done += len(page)
-                yield self._arrival(calendar, replace(place, marks=str(marks), done=done), items, live=not first)
+                yield self._arrival(calendar, replace(place, marks=str(marks), done=done), items, live=not anew)
                 continue
             # Not before: who resumes must still see that something went.
-            if marks.keep(there.keys()) or first:
+            if marks.keep(there.keys()) or anew:
                 items.append(hub.Inventory(calendar.path, frozenset(there)))
             # A calendar without any tag is listed each time, and told of only where something is new.
             if items or calendar.ctag:
                 place = Place(ctag=calendar.ctag, marks=str(marks), known=True)
-                yield self._arrival(calendar, place, items, live=not first)
+                yield self._arrival(calendar, place, items, live=not anew)
 
     async def _items(self, calendar: Found, paths: Sequence[str]) -> list[hub.Item]:
         if not paths:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Self
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 import hub
 from connectors.caldav.multistatus import Multistatus, multistatus
@@ -17,6 +17,7 @@ LARGEST_LIST = 64 << 20
 SECONDS = 60.0
 """Servers that keep a calendar in files read all of it for one answer."""
 
+_PORTS = {"http": 80, "https": 443}
 _IN_PATHS = "~!$&'()*+,;=:@-._"
 
 
@@ -59,12 +60,13 @@ class Server:
         several. Raises `Elsewhere` for an address of another host."""
         try:
             parts = urlsplit(urljoin(f"{self._origin}{base}", href))
-            ours = urlsplit(self._origin)
-            same = (parts.scheme, parts.hostname, parts.port) == (ours.scheme, ours.hostname, ours.port)
+            same = _origin(parts) == _origin(urlsplit(self._origin))
         except ValueError:
             same, parts = False, urlsplit("")
         if not same:
-            where = f"{parts.scheme}://{parts.netloc}" if parts.netloc.isascii() and parts.netloc else "another host"
+            # iCloud writes the port that goes without saying.
+            netloc = parts.netloc.removesuffix(":443") if parts.scheme == "https" else parts.netloc
+            where = f"{parts.scheme}://{netloc}" if netloc.isascii() and netloc else "another host"
             raise Elsewhere(
                 f"{self.host} keeps the calendars at {where}; write that as sources.{self.source}.url if it is to be"
                 " trusted"
@@ -120,3 +122,7 @@ class Server:
             redirects=redirects,
         )
         return answer, Multistatus(()) if answer.status in accept else multistatus(answer.body)
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
+    return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme)

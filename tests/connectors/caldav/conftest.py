@@ -52,3 +52,16 @@ def uid(item: hub.Item) -> str:
 def uids(arrivals: list[hub.Arrival]) -> list[str]:
     """The UIDs of all that is scheduled in *arrivals*."""
     return [uid(item) for arrival in arrivals for item in arrival.items if isinstance(item, hub.Scheduled)]
+
+
+def fill(server: CalendarServer, calendar: str, number: int) -> list[str]:
+    """The calendar holds *number* events and nothing else, `event-000` and so on. Answers their addresses. A Radicale
+    takes them all at once."""
+    names = [f"event-{each:03}" for each in range(number)]
+    whole = event("first").split("BEGIN:VEVENT")[0]
+    texts = ("BEGIN:VEVENT" + event(name).split("BEGIN:VEVENT")[1].split("END:VCALENDAR")[0] for name in names)
+    status, _, said = server.ask(
+        "PUT", calendar, f"{whole}{''.join(texts)}END:VCALENDAR\r\n", Content_Type="text/calendar"
+    )
+    assert status == 201, said
+    return [f"{calendar}{name}.ics" for name in names]

@@ -8,13 +8,14 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 from caldav.davclient import DAVClient
 
 import hub
 from connectors.caldav import Connector
-from tests.connectors.caldav.conftest import SETUP, event, settings, uid, uids
+from tests.connectors.caldav.conftest import SETUP, event, fill, settings, uid, uids
 from tests.contracts.connector import heard
 from tests.contracts.proxy import Proxy, proxy
 from tests.servers.radicale import CalendarServer
@@ -58,14 +59,13 @@ def items(told: list[hub.Arrival]) -> list[hub.Item]:
 async def test_300_events_are_read_in_pages_and_end_with_an_inventory(
     server: CalendarServer, calendar: str, connector: Connector
 ) -> None:
-    for number in range(300):
-        server.put(f"{calendar}{number:03}.ics", event(f"event-{number:03}"))
+    paths = fill(server, calendar, 300)
     told, cursor = await read(connector, None, 301)
     assert sorted(uids(told)) == [f"event-{number:03}" for number in range(300)]
     assert [len(arrival.items) for arrival in told] == [100, 100, 101]
     assert [arrival.backfill for arrival in told] == [hub.Backfill(100, 300), hub.Backfill(200, 300), None]
     inventory = told[-1].items[-1]
-    assert inventory == hub.Inventory(calendar, frozenset(f"{calendar}{number:03}.ics" for number in range(300)))
+    assert inventory == hub.Inventory(calendar, frozenset(paths))
     assert len(cursor) < 1000
 
 
@@ -73,17 +73,16 @@ async def test_300_events_are_read_in_pages_and_end_with_an_inventory(
 async def test_a_reading_that_was_broken_off_goes_on_where_it_was_and_misses_nothing_that_changed_meanwhile(
     server: CalendarServer, calendar: str, connector: Connector
 ) -> None:
-    for number in range(150):
-        server.put(f"{calendar}{number:03}.ics", event(f"event-{number:03}"))
+    paths = fill(server, calendar, 150)
     first, cursor = await read(connector, None, 1)
-    server.put(f"{calendar}007.ics", event("event-007", "SUMMARY:Moved"))
-    server.delete(f"{calendar}008.ics")
+    server.put(paths[7], event("event-007", "SUMMARY:Moved"))
+    server.delete(paths[8])
     server.put(f"{calendar}000-new.ics", event("new"))
     rest, _ = await read(connector, cursor, 51 + 3)
     assert len(uids(first)) == 100
     assert uids(rest)[:50] == [f"event-{number:03}" for number in range(100, 150)]
     assert sorted(uids(rest)[50:]) == ["event-007", "new"]
-    assert hub.Removed(calendar, f"{calendar}008.ics") in items(rest)
+    assert hub.Removed(calendar, paths[8]) in items(rest)
 
 
 async def test_each_object_is_told_with_where_it_lies_and_its_etag(
@@ -148,23 +147,58 @@ async def test_without_sync_collection_etags_are_compared(
     server: CalendarServer, calendar: str, without_sync: Proxy
 ) -> None:
     connector = Connector(settings(without_sync.port, calendars=[calendar]), SETUP)
-    for number in range(120):
-        server.put(f"{calendar}{number:03}.ics", event(f"event-{number:03}"))
+    paths = fill(server, calendar, 120)
     first, cursor = await read(connector, None, 1)
     rest, cursor = await read(connector, cursor, 21)
     assert sorted(uids(first + rest)) == [f"event-{number:03}" for number in range(120)]
     assert isinstance(items(rest)[-1], hub.Inventory)
     assert await connector.freshness(cursor) == hub.Freshness(0, 0.0)
-    server.put(f"{calendar}007.ics", event("event-007", "SUMMARY:Moved"))
-    server.delete(f"{calendar}008.ics")
-    assert await connector.freshness(cursor) == hub.Freshness(None, None)
+    server.put(paths[7], event("event-007", "SUMMARY:Moved"))
+    server.delete(paths[8])
+    assert (await connector.freshness(cursor)).messages
     told, _ = await read(connector, cursor, 2)
     assert uids(told) == ["event-007"]
     gone = items(told)[-1]
     assert isinstance(gone, hub.Inventory)
-    assert f"{calendar}008.ics" not in gone.provider_ids
+    assert paths[8] not in gone.provider_ids
     assert len(gone.provider_ids) == 119
     assert all(arrival.live for arrival in told)
+
+
+@pytest.mark.parametrize("way", ["sync-collection", "etags"])
+async def test_whatever_happens_and_wherever_it_breaks_off_the_hub_has_what_the_server_has(
+    server: CalendarServer, calendar: str, without_sync: Proxy, way: str
+) -> None:
+    port = server.port if way == "sync-collection" else without_sync.port
+    connector = Connector(settings(port, calendars=[calendar]), SETUP)
+    random = Random(11)
+    names = [f"{number:02}" for number in range(12)]
+    lies: dict[str, str] = {}
+    hub_has: dict[str, str] = {}
+    cursor: str | None = None
+    for step in range(8):
+        for name in random.sample(names, 4):
+            path = f"{calendar}{name}.ics"
+            if path in lies and random.random() < 0.4:
+                server.delete(path)
+                del lies[path]
+            else:
+                server.put(path, event(f"event-{name}", f"SUMMARY:{step}"))
+                lies[path] = f"SUMMARY:{step}"
+        if random.random() < 0.3:
+            cursor = random.choice([None, json.dumps({calendar: {"token": "garbage", "known": True}})])
+        async with aclosing(connector.listen(cursor)) as arrivals, asyncio.timeout(SECONDS):
+            arrival = await anext(arrivals)
+        cursor = arrival.cursor
+        for item in arrival.items:
+            if isinstance(item, hub.Scheduled):
+                text = item.raw.decode()
+                hub_has[item.copy.provider_id] = next(line for line in text.splitlines() if line.startswith("SUMMARY"))
+            elif isinstance(item, hub.Removed):
+                hub_has.pop(item.provider_id, None)
+            elif isinstance(item, hub.Inventory):
+                hub_has = {path: said for path, said in hub_has.items() if path in item.provider_ids}
+        assert hub_has == lies
 
 
 async def test_a_calendar_that_is_gone_leaves_an_empty_inventory(server: CalendarServer, calendar: str) -> None:

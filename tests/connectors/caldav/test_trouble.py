@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -11,10 +12,11 @@ from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 
 import hub
-from connectors.caldav import Connector
+from connectors.caldav import Calendar, Connector
 from connectors.caldav.multistatus import multistatus
 from connectors.caldav.settings import CaldavSettings
 from tests.connectors.caldav.conftest import SETUP, event, settings, uids
+from tests.contracts.calendar import DAY
 from tests.contracts.connector import assert_readable
 
 Handler = Callable[[web.Request, str], web.Response]
@@ -95,7 +97,7 @@ async def test_what_is_no_webdav_is_unavailable(body: bytes) -> None:
 
 
 async def test_a_server_that_sends_us_elsewhere_is_named_and_not_followed() -> None:
-    home = "<C:calendar-home-set><D:href>https://p07-caldav.example.net/1/calendars/</D:href></C:calendar-home-set>"
+    home = "<C:calendar-home-set><D:href>https://p07-caldav.example.net:443/1/calendars/</D:href></C:calendar-home-set>"
     answer = (
         f"<D:response><D:href>/</D:href><D:propstat><D:prop>{home}</D:prop><D:status>HTTP/1.1 200 OK</D:status>"
         "</D:propstat></D:response>"
@@ -143,6 +145,57 @@ async def test_a_list_that_never_ends_is_given_up() -> None:
     async with odd(answer) as port:
         with pytest.raises(hub.Unavailable, match="does not say where its list of changes ends"):
             await first(port)
+
+
+async def test_a_list_that_was_cut_off_without_a_way_on_takes_nothing_for_gone_and_nobody_for_free() -> None:
+    without_sync = CALENDAR.replace("sync-collection", "expand-property")
+
+    def answer(request: web.Request, body: str) -> web.Response:
+        if request.headers["Depth"] == "0":
+            return said(without_sync)
+        return said(lies("one"), CUT_OFF)
+
+    async with odd(answer) as port:
+        with pytest.raises(hub.Unavailable, match="tells only a part of /ada/work/"):
+            await first(port)
+        calendar = Calendar(settings(port, url=f"http://127.0.0.1:{port}/ada/work/"), SETUP)
+        with pytest.raises(hub.Unavailable, match="tells only a part of /ada/work/"):
+            await calendar.busy(*DAY)
+        await calendar.close()
+
+
+class Permission:
+    """The loan of a source that somebody connected: its first token is void before its time."""
+
+    def __init__(self) -> None:
+        self.refused: list[str | None] = []
+
+    async def access_token(self, refused: str | None = None) -> str:
+        self.refused.append(refused)
+        return "void" if refused is None else "good"
+
+    async def rebind(self, place: str, sightings: Sequence[hub.Sighting]) -> frozenset[str]:
+        raise AssertionError("mail only")
+
+    async def route(self, asked: hub.Asked) -> hub.Step | None:
+        raise AssertionError("calls only")
+
+
+async def test_a_token_that_is_void_before_its_time_is_renewed_once() -> None:
+    def answer(request: web.Request, body: str) -> web.Response:
+        if request.headers.get("Authorization") != "Bearer good":
+            return web.Response(status=401)
+        return said(CALENDAR) if request.method == "PROPFIND" else said(token="t2")
+
+    loan = Permission()
+    async with odd(answer) as port:
+        given = settings(port, url=f"http://127.0.0.1:{port}/ada/work/", auth="bearer", username="", password=None)
+        async with aclosing(Connector(given, replace(SETUP, loan=loan)).listen(None)) as arrivals:
+            assert (await anext(arrivals)).items == (hub.Inventory("/ada/work/", frozenset()),)
+        assert loan.refused[:2] == [None, "void"]
+        connector = Connector(given, SETUP)
+        with pytest.raises(hub.Unavailable, match="takes a running hub"):
+            await connector.freshness(None)
 
 
 async def test_an_object_that_is_too_large_costs_only_itself() -> None:
