@@ -43,7 +43,7 @@ listed = false
 
 [booking_forms.help]
 title = "How can we help?"
-questions = [{ id = "what", label = "What is it about?", type = "choice", options = ["Buying", "Repair"], required = true }]
+questions = [{ id = "what", label = "What for?", type = "choice", options = ["Buying", "Repair"], required = true }]
 routes = [{ when = { what = ["Buying"] }, event_type = "intro", host = "ada" }]
 otherwise = "Please call us."
 """
@@ -78,10 +78,9 @@ async def told(
         return found
 
 
-async def shown(client: aiohttp.ClientSession, path: str, status: int = 200, **form: str) -> str:
+async def shown(client: aiohttp.ClientSession, path: str, status: int = 200, form: dict[str, str] | None = None) -> str:
     """A page as a browser without scripts gets it; with *form* it is sent first."""
-    method = "POST" if form else "GET"
-    async with client.request(method, path, data=form or None) as answer:
+    async with client.request("POST" if form else "GET", path, data=form) as answer:
         assert answer.status == status, await answer.text()
         return await answer.text()
 
@@ -129,7 +128,7 @@ async def test_a_slot_that_is_gone_answers_with_the_three_nearest(stranger: aioh
     assert len(nearest) == 3
     assert first not in nearest
     assert set(nearest) <= set(await slots(stranger))
-    page = await shown(stranger, "/book/intro/hold", 409, at=first, zone="Europe/Berlin")
+    page = await shown(stranger, "/book/intro/hold", 409, {"at": first, "zone": "Europe/Berlin"})
     assert all(each in page for each in nearest)
 
 
@@ -173,7 +172,7 @@ async def test_what_is_missing_is_said_by_its_field(stranger: aiohttp.ClientSess
     path = f"/booking/{kept['booking']}"
     problem = await told(stranger, f"{path}/confirm", {"name": " ", "mail": "nobody"}, 422)
     assert {each["field"] for each in problem["errors"]} == {"name", "mail", "topic"}
-    page = await shown(stranger, f"{path}/confirm", 422, name="Li Na", mail="nobody")
+    page = await shown(stranger, f"{path}/confirm", 422, {"name": "Li Na", "mail": "nobody"})
     assert 'value="Li Na"' in page
     assert 'id="mail-wrong"' in page
 
@@ -226,6 +225,6 @@ async def test_questions_lead_to_event_type_and_host(stranger: aiohttp.ClientSes
         assert answer.status == 303
         assert answer.headers["Location"].startswith("/book/intro?")
         assert "host=ada" in answer.headers["Location"]
-    assert "Please call us." in await shown(stranger, "/book/for/help", **{"q-what": "Repair"})
-    await shown(stranger, "/book/for/help", 422, **{"q-what": "Stealing"})
+    assert "Please call us." in await shown(stranger, "/book/for/help", form={"q-what": "Repair"})
+    await shown(stranger, "/book/for/help", 422, {"q-what": "Stealing"})
     await shown(stranger, "/book/for/nothing", 404)
