@@ -26,7 +26,8 @@ from hub.crm.records import Unknown
 from hub.store import Store
 from hub.store.schema import micros
 
-_NEAR = 7 * DAY
+_NEAR = 7 * DAY, 31 * DAY
+"""So far one looks for the next or nearest time first: most often it is there, and few are looked through."""
 _AT_ONCE = 60 * DAY
 """So much time of all hosts together is looked through at once; more is done beside the event loop."""
 _FAR = 800 * DAY
@@ -98,9 +99,9 @@ class Slots:
         slots, stale = await self._times(wish, begin, end)
         later: tuple[Slot, ...] = ()
         begin = max(end, first)
-        for reach in (begin + _NEAR, last):  # most often the next one is near
+        for reach in (*_NEAR, last - begin):
             if not slots and not later:
-                later, old = await self._times(wish, begin, min(reach, last))
+                later, old = await self._times(wish, begin, min(begin + reach, last))
                 stale = stale or old
         return Offer(slots, stale, later[0] if later else None)
 
@@ -120,7 +121,7 @@ class Slots:
         first, last = wish.window
         at = min(max(_second(moment), first), last)
         found: tuple[Slot, ...] = ()
-        for reach in (_NEAR, last - first):
+        for reach in (*_NEAR, last - first):
             if len(found) < count:
                 found, _ = await self._times(wish, max(at - reach, first), min(at + reach, last))
         near = sorted(found, key=lambda slot: (abs(slot.starts_at - moment), slot.starts_at))[:count]
