@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 from hub.web.i18n import TAGS
 
 WEB = Path(__file__).parents[1] / "hub" / "web"
+BOOKING = WEB.parent / "booking"  # what people are told of their bookings
 # How the sources say "in the reader's language": `_` in templates, `t` for a reader's `gettext` in Python.
 KEYWORDS = {"_": None, "t": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 
@@ -24,8 +25,9 @@ def _sentences() -> Catalog:
     methods = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
     # Not silent: a template that can't be parsed has no sentences to miss.
     options = {"**.html": {"silent": "false"}}
-    for file, line, message, comments, context in extract_from_dir(WEB, methods, options, KEYWORDS):
-        found.add(message, None, [(file, line)], auto_comments=comments, context=context)
+    for folder in (WEB, BOOKING):
+        for file, line, message, comments, context in extract_from_dir(folder, methods, options, KEYWORDS):
+            found.add(message, None, [(file, line)], auto_comments=comments, context=context)
     return found
 
 

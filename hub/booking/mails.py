@@ -20,7 +20,7 @@ from hub.booking.rows import Guest, Row
 from hub.booking.states import State
 from hub.booking.types import EventType
 from hub.booking.words import Facts
-from hub.formats import ics
+from hub.formats import handles, ics
 from hub.letters.compose import Invitation, Person
 from hub.letters.system import Dispatch, Notice, Way
 from hub.letters.wanted import CannotSend
@@ -108,7 +108,7 @@ def _to_host(conn: Connection, means: Means, way: Way, due: Due, about: About) -
     facts = replace(
         _facts(conn, means, about, invitee=True),
         mail=about.seat.mail,
-        phone=about.seat.phone,
+        phone=_phone(means, about.seat.phone),
         notes=writing.text(about.spec, [replace(about.seat, phone="")]),
         page=f"{means.config.public_url}/calendar/bookings/{about.seat.id}",
         link="",
@@ -125,7 +125,8 @@ def _to_host(conn: Connection, means: Means, way: Way, due: Due, about: About) -
 
 
 def _facts(conn: Connection, means: Means, about: About, *, invitee: bool) -> Facts:
-    """What is said of a booking. Only the invitee gets the address where it is changed; whom she brings does not."""
+    """What is said of a booking. Only the invitee gets the address where it is changed; whom she brings does not. Of
+    those who have a seat each is called at her own number."""
     row, seat, spec = about.row, about.seat, about.spec
     ended = _ended(conn, seat) if seat.state in (State.CANCELLED, State.DECLINED) else ("", "")
     return Facts(
@@ -135,7 +136,7 @@ def _facts(conn: Connection, means: Means, about: About, *, invitee: bool) -> Fa
         hosts=tuple(means.name(host) for host in row.hosts),
         name=seat.name,
         place_kind=spec.place.kind if spec else "",
-        place=row.place,
+        place=_phone(means, seat.phone) if spec and spec.place.kind == "we-call" else row.place,
         link=means.link(seat.id) if invitee else "",
         again=f"{means.config.public_url}/book/{row.event_type}" if spec is not None else "",
         payment_url=spec.payment_url if spec and invitee else "",
@@ -144,6 +145,11 @@ def _facts(conn: Connection, means: Means, about: About, *, invitee: bool) -> Fa
         by_invitee=ended[0] == "invitee" and invitee,
         reason=ended[1],
     )
+
+
+def _phone(means: Means, typed: str) -> str:
+    known = handles.phone(typed, means.config.region) if typed else None
+    return handles.display(known) if known else typed
 
 
 def _ended(conn: Connection, seat: Guest) -> tuple[str, str]:
@@ -171,6 +177,7 @@ def _invitation(
         organizer=what.organizer or Attendee(way.sender, means.name(row.organizer)),
         cancelled=method == "CANCEL",
         tentative=False,
+        place=about.seat.phone if about.spec and about.spec.place.kind == "we-call" else row.place,
         url=means.link(about.seat.id) if invitee else "",
     )
     return Invitation(ics.write([what], method, sent_by=way.sender), method)
