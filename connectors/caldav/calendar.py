@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -66,8 +67,9 @@ class Calendar(hub.Calendar):
         if self.ready:
             await self._into(server, there)  # so that `put`, which often follows, need not look
         for calendar in choose(there, self._settings, server):
-            for each in await objects.within(server, calendar, since, until):
-                found += self._taken(each.raw or b"", since, until)
+            lying = await objects.within(server, calendar, since, until)
+            # Of a full calendar it takes a second, in which others shall have their turns.
+            found += await asyncio.to_thread(self._taken, [each.raw or b"" for each in lying], since, until)
         return sorted(found, key=lambda each: (each.starts_at, each.ends_at, each.uid))
 
     async def put(self, appointment: hub.Appointment, kept: hub.Kept | None) -> hub.Kept:
@@ -170,19 +172,23 @@ class Calendar(hub.Calendar):
         # The server is to stay silent where the hub tells the invited (RFC 6638, 7.1).
         return ics.write([appointment], agent="" if self.notifies else "CLIENT")
 
-    def _taken(self, raw: bytes, since: datetime, until: datetime) -> list[hub.Busy]:
-        try:
-            # A resource holds one UID (RFC 4791, 4.1).
-            uid = next(iter(_uids(raw)), "")
-            times = ics.expand([raw], since, until, zone=ZoneInfo(self._setup.zone), ours=self._setup.ours)
-        except ics.Unreadable as error:
-            logger.warning("%s: an event is left out of free/busy: %s", self._setup.name, type(error).__name__)
-            return []
-        return [
-            hub.Busy(datetime.fromtimestamp(each.starts, UTC), datetime.fromtimestamp(each.ends, UTC), uid)
-            for each in times
-            if each.busy and each.starts < each.ends
-        ]
+    def _taken(self, texts: Sequence[bytes], since: datetime, until: datetime) -> list[hub.Busy]:
+        """When the events in *texts*, a UID each (RFC 4791, 4.1), take their owner's time."""
+        zone = ZoneInfo(self._setup.zone)
+        found: list[hub.Busy] = []
+        for text in texts:
+            uid = next(iter(_uids(text)), "")
+            try:
+                times = ics.expand([text], since, until, zone=zone, ours=self._setup.ours)
+            except ics.Unreadable as error:
+                logger.warning("%s: an event is left out of free/busy: %s", self._setup.name, type(error).__name__)
+                continue
+            found += [
+                hub.Busy(datetime.fromtimestamp(each.starts, UTC), datetime.fromtimestamp(each.ends, UTC), uid)
+                for each in times
+                if each.busy and each.starts < each.ends
+            ]
+        return found
 
 
 def _is(raw: bytes, appointment: hub.Appointment) -> bool:
