@@ -69,14 +69,14 @@ def to_invitee(reader: Reader, kind: str, facts: Facts) -> Words:
     match kind:
         case "asked":
             subject = t("Asked for: %(title)s") % about
-            first = t("you asked for this appointment. You will hear from %(hosts)s whether it takes place.") % about
+            first = t("You asked for this appointment. You will hear from %(hosts)s whether it takes place.") % about
         case "moved":
             subject = t("Moved: %(title)s") % about
-            first = t("your appointment has a new time:")
+            first = t("Your appointment has a new time:")
         case "cancelled":
             subject = t("Cancelled: %(title)s") % about
             first = (
-                t("you cancelled this appointment:") if facts.by_invitee else t("this appointment does not take place:")
+                t("You cancelled this appointment:") if facts.by_invitee else t("This appointment does not take place:")
             )
         case "declined":
             subject = t("Not possible: %(title)s") % about
@@ -86,13 +86,13 @@ def to_invitee(reader: Reader, kind: str, facts: Facts) -> Words:
             first = t("%(hosts)s asks you to choose another time for this appointment:") % about
         case "reminder":
             subject = t("Reminder: %(title)s") % about
-            first = t("this is to remind you of your appointment:")
+            first = t("This is to remind you of your appointment:")
         case "follow-up":
             subject = t("Thank you: %(title)s") % about
-            first = t("thank you for your time. We hope that this appointment was of use to you:")
+            first = t("Thank you for your time. We hope that this appointment was of use to you:")
         case _:
             subject = t("Booked: %(title)s") % about
-            first = t("your appointment is booked:")
+            first = t("Your appointment is booked:")
     greeting = t("Hello %(name)s,") % about if facts.name else t("Hello,")
     details = [facts.title, when(reader, facts.starts_at, facts.ends_at), t("With: %(hosts)s") % about]
     over = kind in ("cancelled", "declined", "follow-up")
