@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from icalendar import Calendar, Component
+from icalendar import Component
 from icalendar.prop.broken import vBroken
 
 from hub.formats import charsets
 from hub.formats.errors import Unreadable
-from hub.formats.ics.zones import zone_named
+from hub.formats.ics.parsing import opened
+from hub.formats.ics.zones import Zones, iana_name
 
 __all__ = ["Attendee", "IcsEvent", "Unreadable", "events"]
 
@@ -21,12 +20,18 @@ __all__ = ["Attendee", "IcsEvent", "Unreadable", "events"]
 @dataclass(frozen=True, slots=True)
 class Attendee:
     """Somebody invited, or the organizer. *address* is the URI in the file (`mailto:…`), *status* the PARTSTAT and
-    *role* the ROLE in upper case, empty where the file says nothing."""
+    *role* the ROLE in upper case, empty where the file says nothing. *delegated_to* and *delegated_from* are whom the
+    place was given to and taken from, *sent_by* who acts in the name of this one: URIs. *rsvp*: an answer is wanted.
+    """
 
     address: str
     name: str = ""
     status: str = ""
     role: str = ""
+    delegated_to: tuple[str, ...] = ()
+    delegated_from: tuple[str, ...] = ()
+    sent_by: str = ""
+    rsvp: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +39,11 @@ class IcsEvent:
     """One VEVENT. Times are UTC; *end* is exclusive; an all-day event runs from UTC midnight to UTC midnight.
 
     *recurrence_id* is None for a series or a single event, else the start the instance had before it was changed.
-    *rule* is the RRULE as it stands there. *status* (`CONFIRMED`, `TENTATIVE`, `CANCELLED`) and *method* (`REQUEST`,
-    `REPLY`, `CANCEL`, …) are upper case, empty where the file says nothing. *start* is None where it can't be read.
+    *range_this_and_future*: what is said of that instance holds for all after it. *rule* is the RRULE as it stands
+    there. *status* (`CONFIRMED`, `TENTATIVE`, `CANCELLED`), *transparency* (`OPAQUE`, `TRANSPARENT`), *access* (CLASS:
+    `PUBLIC`, `PRIVATE`, `CONFIDENTIAL`) and *method* (`REQUEST`, `REPLY`, `CANCEL`, …) are upper case, empty where the
+    file says nothing. *start* is None where it can't be read; *zone* is the IANA name of the zone that it is written
+    in, "" for a day and where it has none.
     """
 
     uid: str
@@ -53,86 +61,42 @@ class IcsEvent:
     attendees: tuple[Attendee, ...]
     status: str
     method: str
-
-
-_BLOCK = re.compile(
-    r"^BEGIN:(VTIMEZONE|VEVENT)[ \t]*\r?$.*?^END:\1[ \t]*\r?$\n?", re.MULTILINE | re.DOTALL | re.IGNORECASE
-)
+    transparency: str = ""
+    access: str = ""
+    comment: str = ""
+    url: str = ""
+    zone: str = ""
+    range_this_and_future: bool = False
 
 
 def events(raw: bytes, zone: tzinfo = UTC) -> tuple[IcsEvent, ...]:
     """The events of a calendar file, in its order; none where it has only other things.
 
     *zone* is where times without a zone are meant, unless the file names one (X-WR-TIMEZONE). A broken line or event
-    costs only itself. Raises `Unreadable` for what is no calendar.
+    costs only itself. Raises `Unreadable` for what is no calendar, and for more than `MOST_BYTES`.
     """
     found: list[IcsEvent] = []
-    with warnings.catch_warnings():
-        # The library warns of the zone names that it has to guess at; so do we have to.
-        warnings.simplefilter("ignore")
-        for calendar in parsed(raw):
-            named = str(calendar.get("X-WR-TIMEZONE", ""))
-            floating = (zone_named(named) if named else None) or zone
-            method = str(calendar.get("METHOD", "")).strip().upper()
-            found += [_event(component, method, floating) for component in calendar.walk("VEVENT")]
+    for calendar, zones in opened(raw, zone):
+        method = str(calendar.get("METHOD", "")).strip().upper()
+        found += [_event(component, method, zones) for component in calendar.walk("VEVENT")]
     return tuple(found)
 
 
-def parsed(raw: bytes) -> list[Component]:
-    """The calendars in a file, without what cannot be read of them. Raises `Unreadable`."""
-    text = charsets.decode(raw.removeprefix(b"\xef\xbb\xbf"), "utf-8")
-    if "BEGIN:V" not in text.upper():
-        raise Unreadable("no calendar: there is no BEGIN line")
-    try:
-        whole: list[Component] = list(Calendar.from_ical(text, multiple=True))
-        reason = "it is cut off"
-    except (ValueError, KeyError, IndexError) as error:
-        whole, reason = [], str(error)
-    if whole:
-        return whole
-    rescued = list(_rescued(text))
-    if not rescued:
-        raise Unreadable(f"no event in it can be read: {reason}")
-    return rescued
-
-
-def _rescued(text: str) -> Iterator[Component]:
-    """The calendar without what breaks it: first without its zones, then event by event."""
-    without_zones = _BLOCK.sub(lambda block: block[0] if block[1].upper() == "VEVENT" else "", text)
-    method = re.search(r"^METHOD:.*$", text, re.MULTILINE | re.IGNORECASE)
-    head = f"BEGIN:VCALENDAR\r\n{method[0].strip() if method else 'VERSION:2.0'}\r\n"
-    alone = [
-        f"{head}{block[0].rstrip()}\r\nEND:VCALENDAR\r\n"
-        for block in _BLOCK.finditer(text)
-        if block[1].upper() == "VEVENT"
-    ]
-    for attempts in ([without_zones], alone):
-        rescued = False
-        for attempt in attempts:
-            try:
-                found = list(Calendar.from_ical(attempt, multiple=True))
-            except (ValueError, KeyError, IndexError):
-                continue
-            yield from found
-            rescued = rescued or bool(found)
-        if rescued:
-            return
-
-
-def _event(component: Component, method: str, floating: tzinfo) -> IcsEvent:
-    start, all_day = _moment(component, "DTSTART", floating)
-    end, _ = _moment(component, "DTEND", floating)
+def _event(component: Component, method: str, zones: Zones) -> IcsEvent:
+    start, all_day, zone = _moment(component, "DTSTART", zones)
+    end = _moment(component, "DTEND", zones)[0]
     if end is None and start is not None:
         duration = getattr(_first(component, "DURATION"), "dt", None)
         length = duration if isinstance(duration, timedelta) else timedelta(days=1) if all_day else timedelta(0)
-        end = start + length
+        end = _later(start, length, UTC if all_day or zone is None else zone)
     organizers = _people(component, "ORGANIZER")
     rule = _first(component, "RRULE")
+    recurrence = _first(component, "RECURRENCE-ID")
     return IcsEvent(
         uid=_text(component, "UID"),
-        recurrence_id=_moment(component, "RECURRENCE-ID", floating)[0],
+        recurrence_id=_moment(component, "RECURRENCE-ID", zones)[0],
         sequence=_number(component, "SEQUENCE"),
-        dtstamp=_moment(component, "DTSTAMP", UTC)[0],
+        dtstamp=_moment(component, "DTSTAMP", Zones({}, UTC))[0],
         summary=_text(component, "SUMMARY"),
         description=_text(component, "DESCRIPTION"),
         location=_text(component, "LOCATION"),
@@ -144,6 +108,12 @@ def _event(component: Component, method: str, floating: tzinfo) -> IcsEvent:
         attendees=tuple(_people(component, "ATTENDEE")),
         status=_text(component, "STATUS").upper(),
         method=method,
+        transparency=_text(component, "TRANSP").upper(),
+        access=_text(component, "CLASS").upper(),
+        comment=_text(component, "COMMENT"),
+        url=_text(component, "URL"),
+        zone="" if all_day else iana_name(zone),
+        range_this_and_future=str(getattr(recurrence, "params", {}).get("RANGE", "")).upper() == "THISANDFUTURE",
     )
 
 
@@ -179,26 +149,53 @@ def _people(component: Component, name: str) -> list[Attendee]:
                     name=str(said.get("CN", "")).strip(),
                     status=str(said.get("PARTSTAT", "")).upper(),
                     role=str(said.get("ROLE", "")).upper(),
+                    delegated_to=_uris(said.get("DELEGATED-TO")),
+                    delegated_from=_uris(said.get("DELEGATED-FROM")),
+                    sent_by=next(iter(_uris(said.get("SENT-BY"))), ""),
+                    rsvp=str(said.get("RSVP", "")).upper() == "TRUE",
                 )
             )
     return people
 
 
+def _uris(value: object) -> tuple[str, ...]:
+    """The addresses in a parameter that may hold several."""
+    found = value if isinstance(value, list) else [] if value is None else [value]
+    return tuple(uri for each in found if (uri := charsets.clean(str(each)).strip(' "')))
+
+
 # --- time -------------------------------------------------------------------------------------------------------
 
 
-def _moment(component: Component, name: str, floating: tzinfo) -> tuple[datetime | None, bool]:
-    """The UTC of a date or date-time property, and whether it is a date."""
+def _moment(component: Component, name: str, zones: Zones) -> tuple[datetime | None, bool, tzinfo | None]:
+    """The UTC of a date or date-time property, whether it is a date, and the zone that it is written in."""
     value = _first(component, name)
     moment = getattr(value, "dt", None)
     if isinstance(moment, datetime):
-        if moment.tzinfo is None:
-            named = str(getattr(value, "params", {}).get("TZID", ""))
-            moment = moment.replace(tzinfo=(zone_named(named) if named else None) or floating)
+        moment = placed(moment, getattr(value, "params", {}), zones)
         try:
-            return moment.astimezone(UTC), False
+            return moment.astimezone(UTC), False, moment.tzinfo
         except (OverflowError, ValueError):
-            return None, False
+            return None, False, None
     if isinstance(moment, date):
-        return datetime.combine(moment, time(), UTC), True
-    return None, False
+        return datetime.combine(moment, time(), UTC), True, None
+    return None, False, None
+
+
+def placed(moment: datetime, params: Mapping[str, object], zones: Zones, otherwise: tzinfo | None = None) -> datetime:
+    """*moment* in the zone that its TZID means in this calendar. Without a TZID: in UTC where it is so, else
+    *otherwise*, else where times without a zone are meant."""
+    if moment.tzinfo is UTC or getattr(moment.tzinfo, "key", "") == "UTC":
+        return moment.replace(tzinfo=UTC)
+    named = str(params.get("TZID", ""))
+    zone = zones.named(named) or moment.tzinfo if named else otherwise
+    return moment.replace(tzinfo=zone or zones.floating)
+
+
+def _later(start: datetime, length: timedelta, zone: tzinfo) -> datetime:
+    """*start* (UTC) and *length*: its days by the calendar of *zone*, its hours by the clock (RFC 5545, 3.3.6)."""
+    try:
+        wall = start.astimezone(zone) + timedelta(days=length.days)
+        return wall.astimezone(UTC) + timedelta(seconds=length.seconds)
+    except (OverflowError, ValueError):
+        return start

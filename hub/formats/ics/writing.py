@@ -21,7 +21,8 @@ from icalendar import (
 )
 
 from hub.formats.errors import Unreadable
-from hub.formats.ics.reading import Attendee, parsed
+from hub.formats.ics.parsing import opened
+from hub.formats.ics.reading import Attendee
 from hub.formats.ics.values import Appointment
 
 PRODID = "-//hub//hub//EN"
@@ -73,7 +74,7 @@ def write_busy(
 def read_busy(raw: bytes) -> tuple[tuple[datetime, datetime], ...]:
     """When somebody is not free, by the VFREEBUSY in *raw*: UTC, in order. Raises `Unreadable`."""
     spans = []
-    for calendar in parsed(raw):
+    for calendar, _ in opened(raw, UTC):
         for busy in calendar.walk("VFREEBUSY"):
             lists: Any = busy.get("FREEBUSY", ())
             for each in lists if isinstance(lists, list) else [lists]:
@@ -151,8 +152,8 @@ def _timezone(name: str, year: int) -> Timezone:
 
 
 Change = tuple[datetime, timedelta, timedelta, bool, str]
-"""When a zone's clocks change (its wall clock before), the offsets before and after, whether it is summer time then, and
-the name of the time."""
+"""When a zone's clocks change (its wall clock before), the offsets before and after, whether it is summer time then,
+and the name of the time."""
 
 
 def _observance(changes: Sequence[Change]) -> TimezoneDaylight | TimezoneStandard:
