@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import hub
 from connectors.caldav import objects
-from connectors.caldav.discovery import Found, Homes, choose, find, listed, written
+from connectors.caldav.discovery import Found, Homes, choose, find, listed, meant
 from connectors.caldav.multistatus import CALDAV, says
 from connectors.caldav.server import Server
 from connectors.caldav.settings import CaldavSettings
@@ -89,14 +89,15 @@ class Calendar(hub.Calendar):
             headers=condition,
             accept=(403, 404, 409, 410, 412),
         )
-        if 200 <= answer.status < 300 and (etag := answer.headers.get("etag", "")):
+        written = 200 <= answer.status < 300
+        if written and (etag := answer.headers.get("etag", "")):
             return hub.Kept(place, path, etag, appointment.uid)
-        # It may have been written before without our hearing of it; and a server that gives no ETag rewrote it. A
-        # server that schedules may have brought it here from another host's calendar, under a name of its own.
+        # It may have been written before without our hearing of it; and a server that gives no ETag rewrote it (RFC
+        # 4791, 5.3.4). One that schedules may have brought it here from another host's calendar, under its own name.
         elsewhere = kept is None and says(answer.body, f"{CALDAV}no-uid-conflict")
         lies = await objects.of_uid(server, place, appointment.uid) if elsewhere else [await objects.get(server, path)]
         for each in lies:
-            if each.raw is not None and _is(each.raw, appointment):
+            if each.raw is not None and (written or _is(each.raw, appointment)):
                 return hub.Kept(place, each.path, each.etag, appointment.uid)
         raise self._verdict(server, answer, kept)
 
@@ -132,7 +133,7 @@ class Calendar(hub.Calendar):
         if not self._place:
             if not self.ready:
                 raise hub.Misconfigured(f"no calendar takes bookings; set sources.{self._setup.name}.write_to")
-            place = written(there or await self._listed(server), self._settings, server).path
+            place = meant(there or await self._listed(server), self._settings, server).path
             if self.notifies:
                 answer = await server.ask("OPTIONS", place)
                 if "calendar-auto-schedule" not in answer.headers.get("dav", ""):

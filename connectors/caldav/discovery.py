@@ -109,21 +109,21 @@ def choose(found: Sequence[Found], settings: CaldavSettings, server: Server) -> 
     else:
         chosen = [each for each in found if each.events and not each.free]
     if settings.write_to:
-        chosen.append(written(found, settings, server))
+        chosen.append(meant(found, settings, server))
     if not chosen:
         raise hub.Misconfigured(f"{server.host} has no calendar with events for sources.{server.source}")
     return list({each.path: each for each in chosen}.values())
 
 
-def written(found: Sequence[Found], settings: CaldavSettings, server: Server) -> Found:
+def meant(found: Sequence[Found], settings: CaldavSettings, server: Server) -> Found:
     """The calendar that bookings go into. Raises `Misconfigured`."""
-    meant = _named(found, settings.write_to, "write_to", server)
-    if len(meant) > 1:
+    named = _named(found, settings.write_to, "write_to", server)
+    if len(named) > 1:
         raise hub.Misconfigured(
             f'several calendars are called "{settings.write_to}"; write the address of the right one as'
-            f" sources.{server.source}.write_to: {_list(each.path for each in meant)}"
+            f" sources.{server.source}.write_to: {_list(each.path for each in named)}"
         )
-    return meant[0]
+    return named[0]
 
 
 def _named(found: Sequence[Found], name: str, key: str, server: Server) -> list[Found]:

@@ -16,7 +16,7 @@ from connectors.caldav import Calendar, Connector
 from connectors.caldav.multistatus import multistatus
 from connectors.caldav.settings import CaldavSettings
 from tests.connectors.caldav.conftest import SETUP, event, settings, uids
-from tests.contracts.calendar import DAY
+from tests.contracts.calendar import BOOKED, DAY
 from tests.contracts.connector import assert_readable
 
 Handler = Callable[[web.Request, str], web.Response]
@@ -252,6 +252,52 @@ async def test_what_went_between_list_and_fetch_is_gone() -> None:
     async with odd(answer) as port:
         told = await first(port)
     assert told[0].items[0] == hub.Removed("/ada/work/", "/ada/work/gone.ics")
+
+
+async def test_what_the_server_rewrote_without_saying_how_is_read_back() -> None:
+    """RFC 4791, 5.3.4: no ETag in the answer to a PUT says that what lies there is not what was sent."""
+    stored: dict[str, str] = {}
+
+    def answer(request: web.Request, body: str) -> web.Response:
+        if request.method == "PROPFIND":
+            return said(CALENDAR)
+        if request.method == "PUT":
+            stored[request.path] = body.replace("SUMMARY:", "SUMMARY:(checked) ")
+            return web.Response(status=201)
+        return web.Response(text=stored[request.path], headers={"ETag": '"rewritten"'})
+
+    async with odd(answer) as port:
+        calendar = Calendar(settings(port, url=f"http://127.0.0.1:{port}/ada/work/", write_to="Work"), SETUP)
+        kept = await calendar.put(BOOKED, None)
+        await calendar.close()
+    assert kept == hub.Kept("/ada/work/", f"/ada/work/{BOOKED.uid}.ics", '"rewritten"', BOOKED.uid)
+
+
+@pytest.mark.parametrize(
+    ("status", "condition", "verdict", "words"),
+    [
+        (403, "C:max-resource-size", hub.Unsupported, "does not take this event \\(max-resource-size\\)"),
+        (403, "D:need-privileges", hub.Rejected, "does not let .* write into the calendar"),
+        (409, "D:resource-must-be-null", hub.Misconfigured, r"write_to names is not at"),
+        (507, "D:quota-not-exceeded", hub.Unavailable, "answers 507"),
+    ],
+)
+async def test_why_a_server_does_not_take_a_booking_is_said(
+    status: int, condition: str, verdict: type[hub.Verdict], words: str
+) -> None:
+    error = f'<D:error xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><{condition}/></D:error>'
+
+    def answer(request: web.Request, body: str) -> web.Response:
+        if request.method == "PROPFIND":
+            return said(CALENDAR)
+        return web.Response(status=status, text=error) if request.method == "PUT" else web.Response(status=404)
+
+    async with odd(answer) as port:
+        calendar = Calendar(settings(port, url=f"http://127.0.0.1:{port}/ada/work/", write_to="Work"), SETUP)
+        with pytest.raises(verdict, match=words) as told:
+            await calendar.put(BOOKED, None)
+        await calendar.close()
+    assert_readable(told.value)
 
 
 @pytest.mark.parametrize("cursor", ["garbage", "[]", '{"/ada/work/":{"token":7}}', '{"/ada/work/":{"other":""}}'])

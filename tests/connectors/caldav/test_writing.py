@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 import pytest
@@ -87,6 +88,26 @@ async def test_floating_times_are_meant_in_the_zone_of_the_calendars_owner(
     opened = Calendar(settings(server.port, calendars=[calendar]), replace(SETUP, zone="Europe/Berlin"))
     assert await opened.busy(*DAY) == [hub.Busy(NINE, NINE + HALF, "floating")]
     await opened.close()
+
+
+async def test_a_caldav_event_is_read_in_its_zone_and_not_as_utc_whatever_the_clocks_do(
+    server: CalendarServer, calendar: str, booking: Calendar
+) -> None:
+    """As a program writes it that keeps Berlin's time: ten o'clock there, all the year round."""
+    zone = (
+        "BEGIN:VTIMEZONE\r\nTZID:Europe/Berlin\r\nBEGIN:DAYLIGHT\r\nDTSTART:19810329T020000\r\n"
+        "RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\nEND:DAYLIGHT\r\n"
+        "BEGIN:STANDARD\r\nDTSTART:19961027T030000\r\nRRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU\r\n"
+        "TZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+    )
+    text = event("berlin", "RRULE:FREQ=MONTHLY", start="20260115T100000", end="20260115T103000")
+    text = text.replace("DTSTART:", "DTSTART;TZID=Europe/Berlin:").replace("DTEND:", "DTEND;TZID=Europe/Berlin:")
+    server.put(f"{calendar}berlin.ics", text.replace("BEGIN:VEVENT", f"{zone}BEGIN:VEVENT"))
+    found = await booking.busy(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC))
+    assert [each.starts_at for each in found] == [
+        datetime(2026, 3, 15, 9, tzinfo=UTC),
+        datetime(2026, 4, 15, 8, tzinfo=UTC),
+    ]
 
 
 async def test_the_same_uid_somewhere_else_in_the_calendar_is_a_conflict(
