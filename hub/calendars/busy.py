@@ -5,6 +5,7 @@ Whatever is asked for, one read of the store says whether what is kept still hol
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub.calendars import objects
-from hub.calendars.expanding import made_with
+from hub.calendars.expanding import FOREVER, made_with
 from hub.calendars.freshness import CalendarState, Seen, seen
 from hub.calendars.making import NEEDED, Name
 from hub.calendars.owners import Owners
@@ -78,8 +79,8 @@ class Kept:
     version: int
     read_at: datetime
     until: int
-    times: list[int]
-    apart: dict[str, list[int]]
+    times: array[int]
+    apart: dict[str, array[int]]
     lacks: list[Name]
     refused: bool
 
@@ -89,8 +90,8 @@ class Merged:
     """The busy time of an agent, all her calendars together."""
 
     of: tuple[object, ...]
-    starts: list[int]
-    ends: list[int]
+    starts: array[int]
+    ends: array[int]
 
     def within(self, since: int, until: int) -> tuple[tuple[int, int], ...]:
         """What of it lies in [*since*, *until*), as it is: the first and last may reach beyond."""
@@ -133,9 +134,7 @@ def read(conn: Connection, owners: Owners, names: Sequence[str], now: datetime) 
     rows = _ROWS(conn, sorted(names))
     uids = sorted({row[2] for row in rows})
     ours = {uid for (uid,) in (*_OURS(conn, uids), *_WRITTEN(conn, uids))}
-    kept = {
-        name: Kept(versions[name], now, micros(now + 10 * NEEDED) // 1_000_000, [], {}, [], False) for name in names
-    }
+    kept = {name: Kept(versions[name], now, micros(FOREVER) // 1_000_000, array("q"), {}, [], False) for name in names}
     circumstances = {name: made_with(owners.of(name)) for name in names}
     for source, place, uid, made_by, until, times, refused in rows:
         mine = kept[source]
@@ -146,7 +145,7 @@ def read(conn: Connection, owners: Owners, names: Sequence[str], now: datetime) 
         mine.refused = mine.refused or bool(refused)
         spans = numbers(bytes(times))
         if uid in ours:
-            mine.apart.setdefault(uid, []).extend(spans)
+            mine.apart.setdefault(uid, array("q")).extend(spans)
         else:
             mine.times.extend(spans)
     return kept
@@ -154,7 +153,7 @@ def read(conn: Connection, owners: Owners, names: Sequence[str], now: datetime) 
 
 def merge(kept: Iterable[Kept], active: frozenset[str]) -> Merged:
     """The time of *kept* together, without what belongs to the appointments *active*."""
-    times: list[int] = []
+    times = array("q")
     for each in kept:
         times += each.times
         for uid, spans in each.apart.items():

@@ -152,7 +152,7 @@ class News:
         for place in [each for each in self.scheduled if each[0] == item.place and each[1] not in item.provider_ids]:
             del self.scheduled[place]
             self.removed.add(place)
-        self.inventories[item.place] = item.provider_ids
+        self.inventories[item.place] = self.inventories.get(item.place, item.provider_ids) & item.provider_ids
 
 
 def read(conn: Connection, source: str, places: Iterable[Place]) -> dict[Place, Stored]:

@@ -38,11 +38,10 @@ def span(number: int) -> tuple[int, int]:
     return start, start + (number & _LENGTH)
 
 
-def merged(spans: Iterable[int]) -> tuple[list[int], list[int]]:
+def merged(spans: Iterable[int]) -> tuple[array[int], array[int]]:
     """The starts and the ends of the time that *spans* (integers, in any order) take together: in rising order, none
     touching the next."""
-    starts: list[int] = []
-    ends: list[int] = []
+    starts, ends = array("q"), array("q")
     last = -1
     for number in sorted(spans):
         start = number >> _BITS

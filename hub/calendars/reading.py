@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 from hub.calendars.expanding import Meetings, occurrences
@@ -151,7 +151,7 @@ def meetings_of(objects: Iterable[tuple[bytes, bool, bool]], owner: Owner, owner
             continue
         found = True
         changed = [each for each in said if each.recurrence_id and not waits(each, expanded=expanded)]
-        instances.update(int(each.recurrence_id.timestamp()) for each in changed if each.recurrence_id)
+        instances.update(_second(each.recurrence_id, each, owner) for each in changed if each.recurrence_id)
     return Meetings(found, frozenset(instances))
 
 
@@ -160,24 +160,36 @@ def instance_of(
     owners: Owners,
 ) -> Event | None:  # fmt: skip
     """What *objects*, which lie at *copies*, say of one occurrence: by words of its own, or by those of its series."""
-    instance = datetime.fromtimestamp(occurrence.instance, UTC)
-    begins, ends = (datetime.fromtimestamp(each, UTC) for each in (occurrence.starts, occurrence.ends))
     best: tuple[IcsEvent, Copy] | None = None
-    for (raw, _, private), copy in zip(objects, copies, strict=True):
-        said = [] if private else _said(raw, owner)
-        if not said or owners.never.covers(_people(said)) or not _is_meeting(said, owners):
+    for (raw, _, private), where in zip(objects, copies, strict=True):
+        told = [] if private else _said(raw, owner)
+        if not told or owners.never.covers(_people(told)) or not _is_meeting(told, owners):
             continue
-        own = next((each for each in said if each.recurrence_id == instance), None)
-        if own is not None:
-            best = own, copy
-            break
-        series = series_of(said)
+        for each in told:
+            if each.recurrence_id and _second(each.recurrence_id, each, owner) == occurrence.instance:
+                best = each, where
+        series = series_of(told)
         if series is not None and best is None:
-            best = series, copy
+            best = series, where
     if best is None:
         return None
-    said_of_it = replace(best[0], recurrence_id=instance, start=begins, end=ends, rule="")
-    return event_of(said_of_it, best[1], owners.region)
+    said, copy = best
+    begins, ends, instance = (_moment(each, said, owner) for each in occurrence[:3])
+    return event_of(replace(said, recurrence_id=instance, start=begins, end=ends, rule=""), copy, owners.region)
+
+
+def _second(moment: datetime, said: IcsEvent, owner: Owner) -> int:
+    """The second at which *moment* of *said* is: days are written as UTC midnights, and begin at the owner's."""
+    if said.all_day:
+        moment = datetime.combine(moment.date(), time(), ZoneInfo(owner.zone))
+    return int(moment.timestamp())
+
+
+def _moment(second: int, said: IcsEvent, owner: Owner) -> datetime:
+    """The reverse of `_second`."""
+    if said.all_day:
+        return datetime.combine(datetime.fromtimestamp(second, ZoneInfo(owner.zone)).date(), time(), UTC)
+    return datetime.fromtimestamp(second, UTC)
 
 
 def waits(said: IcsEvent, *, expanded: bool) -> bool:
@@ -298,7 +310,11 @@ def _dropped(
         instance = getattr(event.facts, "series_start", None)
         if key in now or instance is None or not _is_to_come(event, at):
             continue
-        back = as_instance(series, instance, job.now.copy, owners.region) if _recurs(job, owner, instance) else None
+        back = (
+            as_instance(series, instance, job.now.copy, owners.region)
+            if _recurs(job, owner, series, instance)
+            else None
+        )
         fresh = back or replace(event, at=max(at, event.at), facts=_cancelled(event.facts))
         found.append(_told(replace(fresh, at=max(event.at, fresh.at)), job, at))
     return found
@@ -312,8 +328,8 @@ def as_instance(series: IcsEvent, instance: datetime, copy: Copy, region: str) -
     return event_of(said, replace(copy, flags=frozenset(), labels=frozenset()), region)
 
 
-def _recurs(job: Job, owner: Owner, instance: datetime) -> bool:
+def _recurs(job: Job, owner: Owner, series: IcsEvent, instance: datetime) -> bool:
     """Whether the series still has *instance*."""
     assert job.now is not None
-    second = int(instance.astimezone(UTC).timestamp())
+    second = _second(instance, series, owner)
     return any(each.instance == second for each in occurrences([(job.now.raw, False)], owner, second, second + 1))

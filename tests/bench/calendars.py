@@ -151,6 +151,7 @@ async def _measure(folder: Path) -> str:
         parsing = time.perf_counter() - began
 
         library, first = [], []
+        theirs: list[list[tuple[int, int]]] = []
         calendars = fresh()
         for _ in range(ROUNDS):
             began = time.perf_counter()

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
 from hub import Copy, Scheduled
 from hub.calendars import Owner, Owners
 from hub.vocabulary import Item
@@ -26,7 +30,8 @@ OWNERS = Owners(
 ADA = "ORGANIZER;CN=Ada:mailto:ada@example.org"
 BEN = "ATTENDEE;CN=Ben;PARTSTAT=ACCEPTED:mailto:ben@example.org"
 LI = "ATTENDEE;CN=Li Na;PARTSTAT=NEEDS-ACTION:mailto:li.na@customer.example"
-ONE_DAY = timedelta(days=1)
+ON_SQLITE = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+"""For what is the same on every database."""
 
 
 def today() -> datetime:
@@ -86,15 +91,13 @@ async def current(core: Core, *sources: str, minutes_ago: float = 0) -> None:
     """We have all of *sources*, as measured so long ago."""
     measured = int((datetime.now(UTC) - timedelta(minutes=minutes_ago)).timestamp() * 1_000_000)
 
-    def work(conn: object) -> None:
-        import sqlalchemy as sa
-
+    def work(conn: Connection) -> None:
         for name in sources:
             sql = (
                 "INSERT INTO sources (name, state, current_at) VALUES (:name, 'listening', :at)"
                 " ON CONFLICT (name) DO UPDATE SET current_at = excluded.current_at, state = excluded.state"
             )
-            conn.execute(sa.text(sql), {"name": name, "at": measured})  # type: ignore[attr-defined]
+            conn.execute(sa.text(sql), {"name": name, "at": measured})
 
     await core.store.write(work)
 

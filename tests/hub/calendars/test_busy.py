@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from hub.calendars.packing import merged, numbers, packed, span
 from hub.mailroom import Mailroom
 from hub.store import Store
 from hub.store.schema import appointment_hosts, appointment_writes, appointments
-from tests.hub.calendars.diary import ADA, LI, OWNERS, at, bring, current, ics, scheduled, spans, vevent
+from tests.hub.calendars.diary import ADA, LI, ON_SQLITE, OWNERS, at, bring, current, ics, scheduled, spans, vevent
 from tests.hub.core import Core, open_core
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -34,6 +35,7 @@ async def test_an_event_takes_its_owners_time_until_it_has_gone(core: Core) -> N
     assert await spans(core, "ada") == []
 
 
+@ON_SQLITE
 async def test_what_is_free_cancelled_or_declined_takes_no_time(core: Core) -> None:
     declined = "ATTENDEE;PARTSTAT=DECLINED:mailto:Ada@home.example"
     await bring(
@@ -46,6 +48,7 @@ async def test_what_is_free_cancelled_or_declined_takes_no_time(core: Core) -> N
     assert await spans(core, "ada") == [(at(1, 11), at(1, 12))]
 
 
+@ON_SQLITE
 async def test_hours_stay_the_owners_over_clock_changes(core: Core) -> None:
     """DST: a series at nine of Berlin's clock, and days as her zone has them."""
     lines = ["BEGIN:VEVENT", "UID:nine", "DTSTAMP:20260101T000000Z", "DTSTART;TZID=Europe/Berlin:20260101T090000",
@@ -66,6 +69,7 @@ async def test_hours_stay_the_owners_over_clock_changes(core: Core) -> None:
     ]
 
 
+@ON_SQLITE
 async def test_what_nobody_has_looked_at_is_not_free(core: Core) -> None:
     await bring(core, scheduled("one", ics(vevent("one", at(1, 9), "RRULE:FREQ=DAILY;COUNT=2"))))
     until = at(10 * 365)
@@ -77,6 +81,7 @@ async def test_what_nobody_has_looked_at_is_not_free(core: Core) -> None:
 # --- how fresh it is ------------------------------------------------------------------------------------------------
 
 
+@ON_SQLITE
 async def test_a_stale_calendar_is_said_to_be_and_why(core: Core) -> None:
     async def said() -> tuple[bool, str]:
         (state,) = (await core.calendars.busy(["ada"], at(0), at(1)))["ada"].calendars
@@ -99,6 +104,7 @@ def _state(conn: Connection, word: str) -> None:
     conn.execute(sa.text("UPDATE sources SET state = :word"), {"word": word})
 
 
+@ON_SQLITE
 async def test_the_owner_of_a_stale_calendar_is_told_once_and_when_it_is_over(core: Core) -> None:
     with core.live.subscribe("ada") as ada, core.live.subscribe("ben") as ben:
         for minutes in (0, 20, 20, 0):
@@ -162,6 +168,7 @@ def _book(conn: Connection) -> None:
 # --- what is kept ---------------------------------------------------------------------------------------------------
 
 
+@ON_SQLITE
 async def test_after_one_event_changed_only_that_host_is_computed_again(core: Core) -> None:
     await bring(core, scheduled("one", ics(vevent("one", at(1, 9)))))
     await bring(core, scheduled("two", ics(vevent("two", at(1, 10)))), source="ben-calendar")
@@ -203,6 +210,7 @@ async def test_what_is_expanded_goes_on_with_time_and_with_its_owners_zone(store
     assert moved[0][0] - first[0][0] == berlin - timedelta(hours=9)
 
 
+@ON_SQLITE
 async def test_many_who_ask_at_once_get_the_same(core: Core) -> None:
     await bring(core, *(scheduled(f"{n}", ics(vevent(f"{n}", at(1, n % 24), ADA, LI))) for n in range(30)))
     found = await asyncio.gather(*(core.calendars.busy(["ada", "ben"], at(0), at(3)) for _ in range(20)))
@@ -213,4 +221,4 @@ async def test_many_who_ask_at_once_get_the_same(core: Core) -> None:
 def test_spans_as_bytes() -> None:
     spans = [(100, 200), (50, 60), (100, 200), (-5, 10), (70, 70), (150, 400), (400, 401)]
     assert [span(each) for each in numbers(packed(spans))] == [(0, 10), (50, 60), (100, 200), (150, 400), (400, 401)]
-    assert merged(numbers(packed(spans))) == ([0, 50, 100], [10, 60, 401])
+    assert merged(numbers(packed(spans))) == (array("q", [0, 50, 100]), array("q", [10, 60, 401]))

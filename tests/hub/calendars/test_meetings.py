@@ -12,6 +12,7 @@ from tests.hub.calendars.diary import (
     ADA,
     BEN,
     LI,
+    ON_SQLITE,
     OWNERS,
     at,
     bring,
@@ -67,6 +68,7 @@ async def test_moved_from_one_calendar_to_another_is_not_cancelled(core: Core) -
     assert not (await facts(core, "ical:offer"))["cancelled"]
 
 
+@ON_SQLITE
 async def test_what_is_over_or_lost_with_its_whole_calendar_is_not_cancelled(core: Core) -> None:
     await bring(
         core,
@@ -104,6 +106,7 @@ async def test_only_meetings_with_somebody_from_outside_that_are_not_private_are
     assert b"Pain" not in kept
 
 
+@ON_SQLITE
 async def test_private_from_now_on(core: Core) -> None:
     await bring(core, scheduled("met", ics(vevent("met", at(1, 12), ADA, LI))))
     await bring(core, scheduled("met", ics(vevent("met", at(1, 12), ADA, LI, "CLASS:CONFIDENTIAL"))))
@@ -173,6 +176,7 @@ async def test_a_series_that_changes_while_the_hub_is_down_loses_no_occurrence(c
     assert await core.rows("SELECT begins_at FROM calendar_busy") == [(None,)]
 
 
+@ON_SQLITE
 async def test_an_instance_that_is_taken_out_of_its_series_is_cancelled_and_one_that_is_put_back_is_not(
     core: Core,
 ) -> None:
@@ -189,6 +193,7 @@ async def test_an_instance_that_is_taken_out_of_its_series_is_cancelled_and_one_
     assert datetime.fromisoformat(str(back["starts_at"])) == at(4, 9)
 
 
+@ON_SQLITE
 async def test_a_provider_that_tells_every_occurrence_takes_no_time_by_the_rule(core: Core) -> None:
     """Microsoft Graph: the series, and each occurrence as an object of its own."""
     series = scheduled("s", ics(vevent("jour", at(1, 9), ADA, LI, DAILY)), expanded=True)
@@ -205,3 +210,20 @@ async def test_a_provider_that_tells_every_occurrence_takes_no_time_by_the_rule(
     assert [key for key, *_ in await meetings(core)] == sorted(keys)
     assert await look(core, at(2)) == 1
     assert [key for key, *_ in await meetings(core)] == sorted([*keys, recurrence("jour", at(1, 9))])
+
+
+@ON_SQLITE
+async def test_days_of_a_series_are_days_wherever_its_owner_is(core: Core) -> None:
+    """An occurrence of a series of days is named by its date, as an instance that was changed is."""
+    lines = [ADA, LI, "RRULE:FREQ=DAILY;COUNT=4"]
+    head = ["BEGIN:VEVENT", "UID:fair", f"DTSTAMP:{stamp(at(0))}", f"DTSTART;VALUE=DATE:{at(1):%Y%m%d}"]
+    changed = ["BEGIN:VEVENT", "UID:fair", f"DTSTAMP:{stamp(at(0))}", f"DTSTART;VALUE=DATE:{at(8):%Y%m%d}",
+               f"RECURRENCE-ID;VALUE=DATE:{at(2):%Y%m%d}", ADA, LI, "END:VEVENT"]  # fmt: skip
+    raw = ics("\r\n".join([*head, *lines, "END:VEVENT", *changed]))
+    await bring(core, scheduled("fair", raw))
+    assert await look(core, at(9)) == 3
+    keys = ["ical:fair", *(recurrence("fair", at(day)) for day in (1, 2, 3, 4))]
+    assert [key for key, *_ in await meetings(core)] == sorted(keys)
+    known = await facts(core, recurrence("fair", at(3)))
+    assert datetime.fromisoformat(str(known["starts_at"])) == at(3)
+    assert datetime.fromisoformat(str(known["ends_at"])) == at(4)

@@ -17,7 +17,7 @@ from hub.live import LiveEvent
 from hub.mailroom import Mailroom
 from hub.store import Store
 from hub.vocabulary import Item
-from tests.hub.calendars.diary import ADA, LI, OWNERS, at, bring, current, ics, scheduled, spans, vevent
+from tests.hub.calendars.diary import ADA, LI, ON_SQLITE, OWNERS, at, bring, current, ics, scheduled, spans, vevent
 from tests.hub.core import Core, open_core
 
 NAMES = ("a", "b", "c")
@@ -74,6 +74,7 @@ async def test_what_cannot_be_read_is_put_aside_and_the_next_is_read(core: Core)
     assert state.why == ""
 
 
+@ON_SQLITE
 async def test_a_rule_without_end_is_refused_and_said(core: Core) -> None:
     await current(core, "ada-calendar")
     endless = vevent("endless", at(-1), "RRULE:FREQ=SECONDLY;COUNT=1000000000", minutes=1)
@@ -97,6 +98,7 @@ async def test_a_part_that_the_database_refuses_is_found_and_put_aside(core: Cor
         assert await other.rows("SELECT kind FROM quarantine") == [("calendar",)]
 
 
+@ON_SQLITE
 async def test_who_follows_hears_which_uids_changed(store: Store, workers: Mailroom) -> None:
     heard: list[tuple[str, Sequence[str]]] = []
 
@@ -167,7 +169,7 @@ async def test_any_order_and_repetition_ends_in_what_lies_there(core: Core) -> N
         found = await spans(core, "ada", 10)
         assert sum((end - begin for begin, end in found), timedelta()) == len(times) * timedelta(hours=1)
 
-    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(_step, min_size=1, max_size=8), st.lists(st.integers(0, 20), max_size=3))
     def check(steps: list[tuple[str, object, int]], cuts: list[int]) -> None:
         asyncio.run_coroutine_threadsafe(follow(steps, cuts), loop).result()
