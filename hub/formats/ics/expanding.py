@@ -3,6 +3,7 @@ series; what calendars write beside the standard is read as docs/ICALENDAR.md sa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -19,6 +20,12 @@ from hub.formats.ics.rules import Rule, TooMany
 from hub.formats.ics.values import Occurrence
 from hub.formats.ics.zones import Zones
 
+_MATTERS = re.compile(
+    r"(?:BEGIN|END|X-WR-TIMEZONE|UID|DTSTAMP|SEQUENCE|STATUS|TRANSP|DTSTART|DTEND|DURATION|RRULE|RDATE|EXDATE"
+    r"|RECURRENCE-ID|ATTENDEE(?=[^\r\n]*DECLINED))[;:]",
+    re.IGNORECASE,
+)
+"""The lines that say when somebody is busy."""
 _MARGIN = timedelta(days=2)
 _DAY = timedelta(days=1)
 _NONE = timedelta()
@@ -64,7 +71,7 @@ def _series(texts: Sequence[bytes], zone: tzinfo, ours: frozenset[str]) -> dict[
     for number, text in enumerate(texts):
         if len(text) > MOST_BYTES:
             raise TooMany(f"it is larger than {MOST_BYTES >> 20} MB")
-        for calendar, zones in opened(text, zone):
+        for calendar, zones in opened(text, zone, _MATTERS):
             for place, event in enumerate(calendar.walk("VEVENT")):
                 said = _said(event, zones, zone, ours)
                 if said is not None:

@@ -18,6 +18,7 @@ MOST_BYTES = 8 << 20
 """Of a text that is read whole. A calendar that is larger is taken apart first."""
 
 _FOLD = re.compile(r"\r?\n[ \t]")
+_LINES = re.compile(r"(?<=\n)")
 _TZID = re.compile(r"^TZID(?:;[^:\r\n]*)?:(.*?)\s*$", re.MULTILINE | re.IGNORECASE)
 
 
@@ -28,11 +29,12 @@ class Opened(NamedTuple):
     zones: Zones
 
 
-def opened(raw: bytes, zone: tzinfo) -> list[Opened]:
+def opened(raw: bytes, zone: tzinfo, only: re.Pattern[str] | None = None) -> list[Opened]:
     """The calendars in a file, without what cannot be read of them, and without alarms, which nobody here obeys.
 
     *zone* is where times without a zone are meant, unless the file names one (X-WR-TIMEZONE). Zones are the file's
-    own: the library would keep the rules of the first calendar that used a name for every other. Raises `Unreadable`.
+    own: the library would keep the rules of the first calendar that used a name for every other. Where *only* some
+    lines matter, the others are not looked at. Raises `Unreadable`.
     """
     text = _text(raw)
     whole, blocks = _taken_out(text, ("VTIMEZONE", "VALARM"))
@@ -42,6 +44,8 @@ def opened(raw: bytes, zone: tzinfo) -> list[Opened]:
         tzid = _TZID.search(rule)
         if kind == "VTIMEZONE" and tzid:
             rules.setdefault(tzid[1].strip(" \"'"), rule)
+    if only is not None:
+        whole = "".join(line for line in _LINES.split(_FOLD.sub("", whole)) if only.match(line))
     found = []
     for calendar in _calendars(whole if "BEGIN:V" in whole.upper() else text):
         named = str(calendar.get("X-WR-TIMEZONE", ""))
@@ -64,7 +68,7 @@ def _taken_out(text: str, kinds: Collection[str]) -> tuple[str, list[tuple[str, 
     blocks: list[tuple[str, str]] = []
     kind = ""
     block: list[str] = []
-    for line in re.split(r"(?<=\n)", text):
+    for line in _LINES.split(text):
         word = line[:24].strip().upper()
         if not kind and word.startswith("BEGIN:") and word[6:] in kinds:
             kind, block = word[6:], [line]

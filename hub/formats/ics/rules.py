@@ -26,8 +26,9 @@ _UNITS = {
     "MONTHLY": timedelta(days=28),
     "YEARLY": timedelta(days=365),
 }
-_SMALLER = {"BYSECOND": "MINUTELY", "BYMINUTE": "HOURLY", "BYHOUR": "DAILY", "BYDAY": "WEEKLY", "BYMONTHDAY": "MONTHLY",
-            "BYYEARDAY": "YEARLY"}  # fmt: skip
+_DAYS = {"WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
+"""On how many days it may take place within one recurrence."""
+_TIMES = (("BYHOUR", "DAILY"), ("BYMINUTE", "HOURLY"), ("BYSECOND", "MINUTELY"))
 """From which frequency on each part names times within a recurrence, rather than choosing among them."""
 _PARTS = (
     "FREQ", "INTERVAL", "COUNT", "BYSECOND", "BYMINUTE", "BYHOUR", "BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO",
@@ -115,11 +116,11 @@ class Rule:
 
     def _weigh(self, start: datetime, last: datetime, *, counted: bool) -> None:
         unit = _UNITS[self._frequency]
-        times = 1
-        for name, within in _SMALLER.items():
+        times = _DAYS.get(self._frequency, 1) if any(name in self._parts for name in _PARTS[6:11]) else 1
+        for name, within in _TIMES:
             if unit >= _UNITS[within]:
                 times *= max(1, len(self._parts.get(name, ())))
-        steps = max(0, (last - start) // unit // self._interval) * times
+        steps = ((last - start) // unit // self._interval + 1) * times
         if counted:
             steps = min(steps, int(self._first("COUNT", 0)))
         if steps > MOST_STEPS:

@@ -9,10 +9,14 @@ from hub.formats.digest import stable_id
 from hub.formats.errors import Unreadable
 
 MOST_EVENTS = 100_000
+MOST_FEED = 64 << 20
+"""Bytes of a whole calendar: some hundred thousand events."""
 _UID = re.compile(rb"^UID(?:;[^:\r\n]*)?:(.*)$", re.IGNORECASE)
 _ZONE = re.compile(rb'TZID=(?:"([^"]*)"|([^:;,]*))', re.IGNORECASE)
 _TZID = re.compile(rb"^TZID(?:;[^:\r\n]*)?:(.*)$", re.IGNORECASE)
 _KEPT_FOR_ALL = (b"X-WR-TIMEZONE", b"METHOD", b"CALSCALE")
+
+_OF_THE_FILE = (b"DTSTAMP", b"CREATED", b"LAST-MODIFIED")
 
 Line = bytes
 
@@ -20,7 +24,9 @@ Line = bytes
 def split(raw: bytes) -> dict[str, bytes]:
     """The events in *raw* by UID, each text with its calendar's zones and METHOD. Events without a UID are named by
     what they say (`content:…`). What is no event is left out. Raises `Unreadable` for what is no calendar, and for
-    more than `MOST_EVENTS` events."""
+    more than `MOST_EVENTS` events or `MOST_FEED` bytes."""
+    if len(raw) > MOST_FEED:
+        raise Unreadable(f"it is larger than {MOST_FEED >> 20} MB")
     if b"BEGIN:VCALENDAR" not in raw[:4096].upper() and b"BEGIN:VCALENDAR" not in raw.upper():
         raise Unreadable("no calendar: there is no BEGIN:VCALENDAR")
     head: dict[bytes, Line] = {}
@@ -36,7 +42,7 @@ def split(raw: bytes) -> dict[str, bytes]:
             number += 1
             if number > MOST_EVENTS:
                 raise Unreadable(f"it holds more than {MOST_EVENTS:,} events")
-            uid = _first(_UID, block).decode("utf-8", "replace") or f"content:{stable_id(*map(bytes.hex, block))}"
+            uid = _first(_UID, block).decode("utf-8", "replace") or _content(block)
             events.setdefault(uid, []).append(block)
     shared = [head[name] for name in _KEPT_FOR_ALL if name in head]
     return {uid: _text(shared, zones, blocks) for uid, blocks in events.items()}
@@ -50,6 +56,12 @@ def _text(shared: list[Line], zones: dict[bytes, list[Line]], blocks: list[list[
     for block in blocks:
         lines += block
     return b"\r\n".join([*lines, b"END:VCALENDAR", b""])
+
+
+def _content(block: list[Line]) -> str:
+    """A name for an event without a UID: what it says, not when it was asked for."""
+    said = (line.hex() for line in block if not line.upper().startswith(_OF_THE_FILE))
+    return f"content:{stable_id(*said)}"
 
 
 def _first(pattern: re.Pattern[bytes], block: list[Line]) -> bytes:

@@ -3,15 +3,13 @@ Where the two differ on purpose, docs/ICALENDAR.md says so and test_expanding.py
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.formats import ics
-from tests.hub.formats import DATA
 from tests.hub.formats.ics import by_library, calendar, spans, utc
 
 ZONES = (
