@@ -70,7 +70,7 @@ def ics(*events: str) -> bytes:
 
 
 def scheduled(
-    name: str, raw: bytes, *, etag: str = "", place: str = "/work/", expanded: bool = False, audience: str = ""
+    name: str, raw: bytes, *, etag: str = "", place: str = "/ada/", expanded: bool = False, audience: str = ""
 ) -> Scheduled:
     """An object *name* of the calendar *place*."""
     return Scheduled(Copy(place, f"{place}{name}.ics", audience=audience), etag or f'"{hash(raw)}"', raw, expanded)

@@ -31,7 +31,7 @@ async def test_an_event_takes_its_owners_time_until_it_has_gone(core: Core) -> N
     await bring(core, scheduled("one", ics(vevent("one", at(2, 9)))))
     assert await spans(core, "ada") == [(at(2, 9), at(2, 10))]
 
-    await bring(core, Removed("/work/", "/work/one.ics"))
+    await bring(core, Removed("/ada/", "/ada/one.ics"))
     assert await spans(core, "ada") == []
 
 

@@ -51,7 +51,7 @@ async def test_one_record_by_uid_whichever_calendars_it_sits_in(core: Core) -> N
     await bring(core, Removed("/ben/", "/ben/copy.ics"), source="ben-calendar")
     assert (await facts(core, "ical:offer"))["cancelled"] is False
     # Gone from its organizer's own: it does not.
-    await bring(core, Removed("/work/", "/work/offer.ics"))
+    await bring(core, Removed("/ada/", "/ada/offer.ics"))
     assert (await facts(core, "ical:offer"))["cancelled"] is True
     assert await core.one("SELECT count(*) FROM copies WHERE NOT gone") == 0
 
@@ -59,7 +59,7 @@ async def test_one_record_by_uid_whichever_calendars_it_sits_in(core: Core) -> N
 async def test_moved_from_one_calendar_to_another_is_not_cancelled(core: Core) -> None:
     raw = ics(vevent("offer", at(1, 9), ADA, LI))
     await bring(core, scheduled("offer", raw))
-    await bring(core, scheduled("new", raw, place="/home/"), Removed("/work/", "/work/offer.ics"))
+    await bring(core, scheduled("new", raw, place="/home/"), Removed("/ada/", "/ada/offer.ics"))
     assert not (await facts(core, "ical:offer"))["cancelled"]
     # The server tells of the old place first, and of the new one later.
     await bring(core, Removed("/home/", "/home/new.ics"))
@@ -76,7 +76,7 @@ async def test_what_is_over_or_lost_with_its_whole_calendar_is_not_cancelled(cor
         scheduled("one", ics(vevent("one", at(1, 9), ADA, LI)), place="/lost/"),
         scheduled("two", ics(vevent("two", at(2, 9), ADA, LI)), place="/lost/"),
     )
-    await bring(core, Removed("/work/", "/work/past.ics"), Inventory("/lost/", frozenset()))
+    await bring(core, Removed("/ada/", "/ada/past.ics"), Inventory("/lost/", frozenset()))
     for key in ("ical:past", "ical:one", "ical:two"):
         assert (await facts(core, key))["cancelled"] is False
     assert await spans(core, "ada") == []

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
@@ -109,7 +110,7 @@ async def test_who_follows_hears_which_uids_changed(store: Store, workers: Mailr
     async with open_core(store, owners=OWNERS, follows=follow, workers=workers) as core:
         await bring(core, scheduled("one", ics(vevent("one", at(1)))), scheduled("two", ics(vevent("two", at(1)))))
         await bring(core, scheduled("two", ics(vevent("two", at(1)))))
-        await bring(core, Inventory("/work/", frozenset(["/work/two.ics"])))
+        await bring(core, Inventory("/ada/", frozenset(["/ada/two.ics"])))
     assert heard == [("ada-calendar", ["one", "two"]), ("ada-calendar", ["one"])]
 
 
@@ -128,9 +129,9 @@ def _item(step: tuple[str, object, int]) -> Item:
         weekly = ("RRULE:FREQ=DAILY;COUNT=3",) if hour == 3 else ()
         return scheduled(str(what), ics(vevent(f"u-{what}", at(1, 9 + hour), *weekly)))
     if kind == "remove":
-        return Removed("/work/", f"/work/{what}.ics")
+        return Removed("/ada/", f"/ada/{what}.ics")
     assert isinstance(what, tuple)
-    return Inventory("/work/", frozenset(f"/work/{name}.ics" for name in what))
+    return Inventory("/ada/", frozenset(f"/ada/{name}.ics" for name in what))
 
 
 def _model(steps: Sequence[tuple[str, object, int]]) -> dict[str, int]:
@@ -150,7 +151,7 @@ async def test_any_order_and_repetition_ends_in_what_lies_there(core: Core) -> N
     loop = asyncio.get_running_loop()
 
     async def follow(steps: Sequence[tuple[str, object, int]], cuts: Sequence[int]) -> None:
-        await bring(core, Inventory("/work/", frozenset()))
+        await bring(core, Inventory("/ada/", frozenset()))
         items = [_item(step) for step in steps]
         places = sorted({0, len(items), *(cut % (len(items) + 1) for cut in cuts)})
         for begin, end in itertools.pairwise(places):
@@ -158,7 +159,7 @@ async def test_any_order_and_repetition_ends_in_what_lies_there(core: Core) -> N
             await bring(core, *items[begin:end][-1:])  # the last one again, as after a crash
         lies = _model(steps)
         rows = await core.rows("SELECT provider_id, uid FROM calendar_objects ORDER BY provider_id")
-        assert rows == [(f"/work/{name}.ics", f"u-{name}") for name in sorted(lies)]
+        assert rows == [(f"/ada/{name}.ics", f"u-{name}") for name in sorted(lies)]
         busy = await core.rows("SELECT uid FROM calendar_busy ORDER BY uid")
         assert busy == [(f"u-{name}",) for name in sorted(lies)]
         times = sorted(
@@ -192,3 +193,18 @@ async def test_a_source_that_is_not_configured_any_more_leaves_nothing_behind(co
         ("ada-calendar", "x"),
         ("ben-calendar", None),
     ]
+
+
+@ON_SQLITE
+async def test_screens_hear_whose_calendars_changed(core: Core) -> None:
+    with core.live.subscribe("cleo") as screen:
+        await bring(core, scheduled("one", ics(vevent("one", at(1, 9)))))
+        await bring(core, scheduled("one", ics(vevent("one", at(1, 9)))), source="ben-calendar")
+        heard: set[str] = set()
+        while heard != {"ada", "ben"}:
+            async with asyncio.timeout(10):
+                frames = (await screen.frames() or b"").decode()
+            for event in filter(None, frames.split("\n\n")):
+                _, kind, data = event.splitlines()
+                assert kind == "event: calendar"
+                heard.update(orjson.loads(data.removeprefix("data: "))["agents"])
