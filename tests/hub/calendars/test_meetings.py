@@ -59,10 +59,10 @@ async def test_one_record_by_uid_whichever_calendars_it_sits_in(core: Core) -> N
 async def test_moved_from_one_calendar_to_another_is_not_cancelled(core: Core) -> None:
     raw = ics(vevent("offer", at(1, 9), ADA, LI))
     await bring(core, scheduled("offer", raw))
-    await bring(core, scheduled("new", raw, place="/home/"), Removed("/ada/", "/ada/offer.ics"))
+    await bring(core, scheduled("new", raw, place="/mine/"), Removed("/ada/", "/ada/offer.ics"))
     assert not (await facts(core, "ical:offer"))["cancelled"]
     # The server tells of the old place first, and of the new one later.
-    await bring(core, Removed("/home/", "/home/new.ics"))
+    await bring(core, Removed("/mine/", "/mine/new.ics"))
     assert (await facts(core, "ical:offer"))["cancelled"]
     await bring(core, scheduled("back", raw))
     assert not (await facts(core, "ical:offer"))["cancelled"]
