@@ -131,7 +131,9 @@ class Following:
         holding.in_turn(conn, row.hosts)
         holding.release_expired(conn, now, row.hosts)
         taken = holding.busy(conn, row.hosts, when, without=row.id)
-        row = replace(row, sequence=max(row.sequence, sequence) + 1, overlaps=taken)
+        # Her calendar program has numbered it anew, or it is for us to do so (RFC 5546, 2.1.4).
+        numbered = sequence if sequence > row.sequence else row.sequence + 1
+        row = replace(row, sequence=numbered, overlaps=taken)
         conn.execute(
             appointments.update()
             .where(appointments.c.id == row.id)

@@ -18,6 +18,8 @@ from hub.privacy.visibility import Authority, Scope, readable
 from hub.store import Store
 from hub.timeline import Item, Wanted
 from hub.vocabulary import (
+    Answer,
+    Attendance,
     Call,
     CallState,
     Channel,
@@ -65,6 +67,17 @@ class Person(BaseModel):
     name: str = ""
 
 
+class Said(BaseModel):
+    """What one of the invited says of a meeting."""
+
+    handle: str
+    attendance: Attendance
+    proposed_start: datetime | None = None
+    proposed_end: datetime | None = None
+    refused: bool = Field(False, description="The other time that was asked for was refused")
+    uninvited: bool = False
+
+
 class Interaction(BaseModel):
     """One thing that happened, as far as the reader may see it (`level`)."""
 
@@ -84,6 +97,8 @@ class Interaction(BaseModel):
     recovered: bool | None = Field(None, description="A call that was read afterwards from what the provider keeps")
     presumed: bool | None = Field(None, description="A call whose end nobody told: a rule closed it")
     ends_at: datetime | None = None
+    cancelled: bool | None = Field(None, description="A meeting that does not take place")
+    answers: list[Said] | None = Field(None, description="What those who are invited to a meeting say")
     attachments: int | None = Field(None, description="How many files came with it")
     participants: list[Person]
     contacts: list[str] = Field(description="On whose timelines it stands")
@@ -293,6 +308,7 @@ def shown(item: Item, contacts: tuple[int, ...]) -> Interaction:
     """An item as the API shows it."""
     facts = item.facts
     call = facts if isinstance(facts, Call) else None
+    meeting = facts if isinstance(facts, Meeting) else None
     files = facts.attachments if isinstance(facts, Message) else None
     return Interaction(
         id=str(item.id),
@@ -310,7 +326,9 @@ def shown(item: Item, contacts: tuple[int, ...]) -> Interaction:
         ended_at=call.ended_at if call else None,
         recovered=call.recovered if call else None,
         presumed=call.presumed if call else None,
-        ends_at=facts.ends_at if isinstance(facts, Meeting) else None,
+        ends_at=meeting.ends_at if meeting else None,
+        cancelled=meeting.cancelled or None if meeting else None,
+        answers=[_said(each) for each in meeting.answers] or None if meeting else None,
         attachments=sum(1 for each in files if not each.inline) if files else None,
         participants=[Person(handle=each.handle, role=each.role, name=each.name) for each in facts.participants or ()],
         contacts=[str(contact) for contact in contacts],
@@ -318,6 +336,17 @@ def shown(item: Item, contacts: tuple[int, ...]) -> Interaction:
         source=item.source,
         level=next(level for level in reversed(Level) if readable(item.level, level)),
         revision=item.revision,
+    )
+
+
+def _said(answer: Answer) -> Said:
+    return Said(
+        handle=answer.handle,
+        attendance=answer.attendance,
+        proposed_start=answer.proposed_start,
+        proposed_end=answer.proposed_end,
+        refused=answer.refused,
+        uninvited=answer.uninvited,
     )
 
 
