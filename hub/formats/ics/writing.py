@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,6 +65,8 @@ def write_busy(
         busy.add("organizer", vCalAddress(organizer))
     for begin, end in spans:
         period = vPeriod((begin.astimezone(UTC), end.astimezone(UTC)))
+        # Without the VALUE that the library writes: RFC 5545, 3.8.2.6 knows but one.
+        period.params.clear()
         period.params["FBTYPE"] = "BUSY"
         busy.add("freebusy", period, encode=False)
     calendar.add_component(busy)
@@ -106,8 +108,8 @@ def _event(said: Appointment, agent: str, sent_by: str) -> Event:
     event.add("uid", said.uid)
     event.add("dtstamp", said.stamp.astimezone(UTC).replace(microsecond=0))
     event.add("sequence", said.sequence)
-    event.add("dtstart", said.starts_at.astimezone(zone))
-    event.add("dtend", said.ends_at.astimezone(zone))
+    event.add("dtstart", _on_the_wall(said.starts_at, zone))
+    event.add("dtend", _on_the_wall(said.ends_at, zone))
     event.add("summary", said.title)
     for name, text in (("description", said.text), ("location", said.place), ("url", said.url)):
         if text:
@@ -129,6 +131,13 @@ def _event(said: Appointment, agent: str, sent_by: str) -> Event:
             person.params["SCHEDULE-AGENT"] = vText(agent)
         event.add("attendee", person)
     return event
+
+
+def _on_the_wall(moment: datetime, zone: tzinfo) -> datetime:
+    """*moment* in *zone*; in UTC in the hour that comes again when the clocks are set back, whose name is the first's
+    (RFC 5545, 3.3.5)."""
+    local = moment.astimezone(zone)
+    return moment.astimezone(UTC) if local.fold else local
 
 
 def _person(said: Attendee) -> vCalAddress:
