@@ -89,7 +89,7 @@ def _one(job: Job, owners: Owners, owner: Owner, at: datetime) -> Understood:
         return Understood(_put(job.now, uid, "", times_only(job.now.raw), private=True), uid=uid)
     private = job.now.copy.level is Level.METADATA or is_private(job.now.raw)
     put = _put(job.now, uid, main.summary, job.now.raw, private=private)
-    if private or not _is_meeting(said, owners):
+    if private or not (told or _is_meeting(said, owners)):  # whoever was taken off it is still to see how it ended
         hidden = _hidden(told, job, at) if private else ()
         return Understood(put, hidden, uid=uid)
     now = _events(said, job.now.copy, job.now.expanded, owners)
@@ -289,11 +289,13 @@ def _shown(event: Event) -> Event:
 
 
 def _hidden(told: dict[str, Event], job: Job, at: datetime) -> tuple[Event, ...]:
-    """What was a meeting is private from now on."""
-    return tuple(
-        _told(replace(event, facts=Meeting(private=True, sequence=getattr(event.facts, "sequence", None))), job, at)
-        for event in told.values()
-    )
+    """What was a meeting is private from now on: nobody else is to read what it is about."""
+    found = []
+    for event in told.values():
+        assert isinstance(event.facts, Meeting)
+        facts = Meeting(private=True, sequence=event.facts.sequence, title="", text="", place="", url="")
+        found.append(_told(replace(event, facts=facts), job, at))
+    return tuple(found)
 
 
 def _dropped(

@@ -108,11 +108,22 @@ async def test_only_meetings_with_somebody_from_outside_that_are_not_private_are
 
 @ON_SQLITE
 async def test_private_from_now_on(core: Core) -> None:
-    await bring(core, scheduled("met", ics(vevent("met", at(1, 12), ADA, LI))))
-    await bring(core, scheduled("met", ics(vevent("met", at(1, 12), ADA, LI, "CLASS:CONFIDENTIAL"))))
-    assert (await facts(core, "ical:met"))["private"] is True
-    await bring(core, scheduled("met", ics(vevent("met", at(1, 12), ADA, LI))))
-    assert (await facts(core, "ical:met"))["private"] is False
+    await bring(core, scheduled("met", ics(vevent("met", at(1, 12), ADA, LI, "SUMMARY:Plan"))))
+    await bring(core, scheduled("met", ics(vevent("met", at(1, 12), ADA, LI, "SUMMARY:Plan", "CLASS:CONFIDENTIAL"))))
+    known = await facts(core, "ical:met")
+    assert (known["private"], known["title"]) == (True, "")
+    assert (await meetings(core))[0][1] == ""
+    await bring(core, scheduled("met", ics(vevent("met", at(1, 12), ADA, LI, "SUMMARY:Plan"))))
+    known = await facts(core, "ical:met")
+    assert (known["private"], known["title"]) == (False, "Plan")
+
+
+@ON_SQLITE
+async def test_who_is_taken_off_a_meeting_is_not_on_it_any_more(core: Core) -> None:
+    await bring(core, scheduled("met", ics(vevent("met", at(1, 12), ADA, BEN, LI))))
+    await bring(core, scheduled("met", ics(vevent("met", at(1, 12), ADA, BEN, "SEQUENCE:1"))))
+    people = await core.rows("SELECT handle FROM participants ORDER BY handle")
+    assert people == [("mailto:ada@example.org",), ("mailto:ben@example.org",)]
 
 
 # --- series ---------------------------------------------------------------------------------------------------------
