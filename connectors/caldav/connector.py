@@ -100,10 +100,7 @@ class Connector(hub.Connector):
 async def _beyond(server: Server, calendar: Found, place: Place | None) -> int | None:
     """How many objects of *calendar* are beyond *place*; None where only reading them would tell."""
     if not calendar.sync_token:
-        there = await objects.etags(server, calendar.path)
-        marks = Fingerprints.read(place.marks if place else "")
-        known = sum(marks.knows(path, etag) for path, etag in there.items())
-        return len(there) - known + max(0, len(marks) - len(there))
+        return Fingerprints.read(place.marks if place else "").beyond(await objects.etags(server, calendar.path))
     try:
         changed = await objects.changes(server, calendar.path, place.token if place else "")
     except objects.BadToken:

@@ -84,8 +84,7 @@ class Connector(hub.Connector):
         if fetched is None or digest(fetched.raw) == progress.digest:
             return hub.Freshness(0, 0.0)
         there = await self._split(fetched)
-        marks = Fingerprints.read(progress.marks)
-        number = sum(not marks.knows(uid, _sense(text)) for uid, text in there.items())
+        number = Fingerprints.read(progress.marks).beyond({uid: _sense(text) for uid, text in there.items()})
         return hub.Freshness(number, None if number else 0.0)
 
     async def wake(self) -> None:

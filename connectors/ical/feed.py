@@ -41,11 +41,16 @@ async def fetch(settings: IcalSettings, source: str, known: Validators) -> Fetch
     Raises `Rejected`, `Unavailable` (also for what is no calendar: a login page, nothing at all), `Misconfigured` (a
     redirect to a host that is not named, a feed beyond the limits).
     """
-    address = settings.address
+    try:
+        address = first = settings.address
+    except ValueError as error:
+        raise hub.Misconfigured(f"sources.{source}.secret_url {error}") from None
+    if settings.password is not None and address.startswith("http:"):
+        raise hub.Misconfigured(f"sources.{source}.secret_url sends the password in clear; write https://")
     host = _host(address)
     try:
         for _ in range(HOPS + 1):
-            answer = await _ask(settings, source, address, known, first=address == settings.address)
+            answer = await _ask(settings, source, address, known, first=address == first)
             if answer.status == 304:
                 return None
             if answer.status not in _REDIRECTS:

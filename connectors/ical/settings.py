@@ -34,18 +34,14 @@ class IcalSettings(hub.Settings):
 
     @property
     def address(self) -> str:
-        """The address to ask."""
-        return self.url or (self.secret_url.get_secret_value() if self.secret_url else "")
+        """The address to ask. Raises `ValueError` where the secret one is none: what is behind `env:` or `file:` is the
+        machine's, and the file itself may be right."""
+        return self.url or _address(self.secret_url.get_secret_value() if self.secret_url else "")
 
     @field_validator("url")
     @classmethod
     def _is_address(cls, url: str) -> str:
         return _address(url) if url else ""
-
-    @field_validator("secret_url")
-    @classmethod
-    def _is_secret_address(cls, url: SecretStr | None) -> SecretStr | None:
-        return SecretStr(_address(url.get_secret_value())) if url and url.get_secret_value() else url
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -53,7 +49,7 @@ class IcalSettings(hub.Settings):
             raise ValueError("write either url, or secret_url where the address is a secret")
         if bool(self.username) != (self.password is not None):
             raise ValueError("username and password belong together")
-        if self.password is not None and self.address.startswith("http:"):
+        if self.password is not None and self.url.startswith("http:"):
             raise ValueError("http:// sends the password in clear; write https://")
         return self
 

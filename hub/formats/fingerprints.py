@@ -47,6 +47,13 @@ class Fingerprints:
         """*name* was seen in this *state*."""
         self._marks[_hash(name)] = _hash(state)
 
+    def beyond(self, there: Mapping[str, str | bytes]) -> int:
+        """How many of *there*, names with their states, are new or were seen in another state, and how many that were
+        seen are not among them."""
+        marks = {_hash(name): _hash(state) for name, state in there.items()}
+        changed = sum(self._marks.get(name) != mark for name, mark in marks.items())
+        return changed + len(self._marks.keys() - marks.keys())
+
     def keep(self, names: Set[str]) -> bool:
         """Forget all but *names*; whether there was anything to forget."""
         kept = {_hash(name) for name in names}

@@ -155,7 +155,7 @@ async def test_without_sync_collection_etags_are_compared(
     assert await connector.freshness(cursor) == hub.Freshness(0, 0.0)
     server.put(paths[7], event("event-007", "SUMMARY:Moved"))
     server.delete(paths[8])
-    assert (await connector.freshness(cursor)).messages
+    assert await connector.freshness(cursor) == hub.Freshness(2, None)
     told, _ = await read(connector, cursor, 2)
     assert uids(told) == ["event-007"]
     gone = items(told)[-1]

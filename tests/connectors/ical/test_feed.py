@@ -80,7 +80,9 @@ async def test_a_feed_without_validators_is_compared(feed: Feed) -> None:
     assert await connector.freshness(cursor) == hub.Freshness(0, 0.0)
     feed.put("two")
     assert await connector.freshness(cursor) == hub.Freshness(1, None)
-    told, _ = await read(feed, cursor, 1)
+    del feed.events["one"]
+    assert await connector.freshness(cursor) == hub.Freshness(2, None)
+    told, _ = await read(feed, cursor, 2)
     assert uids(told) == ["two"]
 
 
@@ -239,11 +241,27 @@ def test_a_secret_address_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
+    ("secret", "words"),
+    [
+        ("file:///etc/s3cret", "must be the address of a feed"),
+        ("s3cret", "must be the address of a feed"),
+        ("http://a.example/s3cret.ics", "sends the password in clear"),
+    ],
+)
+async def test_a_secret_address_that_is_none_is_named_and_not_quoted(secret: str, words: str) -> None:
+    given = {"secret_url": secret, "username": "ada", "password": "s3cret"}
+    connector = Connector(IcalSettings.model_validate(given), SETUP)
+    with pytest.raises(hub.Misconfigured, match=rf"sources\.holidays\.secret_url {words}") as told:
+        await connector.freshness(None)
+    assert "s3cret" not in str(told.value)
+    assert_readable(told.value)
+
+
+@pytest.mark.parametrize(
     "given",
     [
         {},
         {"url": "https://a.example/x.ics", "secret_url": "https://a.example/s3cret.ics"},
-        {"secret_url": "file:///etc/s3cret"},
         {"url": "https://a.example/x.ics", "username": "ada"},
         {"url": "http://a.example/x.ics", "username": "ada", "password": "s3cret"},
         {"url": "https://ada:s3cret@a.example/x.ics"},
