@@ -21,9 +21,9 @@ from tests.servers.mail import MailSink
 
 
 @pytest.fixture
-async def desk(store_url: str, tmp_path: Path, mail_sink: MailSink) -> AsyncIterator[Desk]:
-    """A desk on both databases."""
-    async with open_desk(store_url, tmp_path, mail_sink) as opened:
+async def desk(url: str, tmp_path: Path, mail_sink: MailSink) -> AsyncIterator[Desk]:
+    """A desk."""
+    async with open_desk(url, tmp_path, mail_sink) as opened:
         yield opened
 
 
@@ -40,6 +40,7 @@ def path(url: str) -> str:
     return url.removeprefix("https://hub.example.org")
 
 
+@pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
 async def test_bookings_are_published_and_asked_again_cheaply(desk: Desk, client: aiohttp.ClientSession) -> None:
     secret, booked = await desk.book(day())
     address = path(await desk.feeds.make("ada", "bookings", ADA))

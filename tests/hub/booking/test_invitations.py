@@ -1,5 +1,4 @@
-"""The whole way with real servers: out by Postfix, into Dovecot. What lies in the invitee's mailbox is an invitation, its
-change and its cancellation, as two libraries read them."""
+"""The whole way with real servers: out by Postfix, into Dovecot, and what two libraries read in the mailbox."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ def event_of(raw: bytes, method: str) -> tuple[EmailMessage, Event]:
     mail = message_from_bytes(raw, policy=policy.default)
     assert mail.get_content_type() == "multipart/mixed"
     alternative, file = mail.iter_parts()
-    plain, calendar = alternative.iter_parts()  # type: ignore[attr-defined]
+    plain, calendar = alternative.iter_parts()
     assert alternative.get_content_type() == "multipart/alternative"
     assert plain.get_content_type() == "text/plain"
     assert calendar["Content-Type"] == f'text/calendar; method="{method}"; charset="UTF-8"'

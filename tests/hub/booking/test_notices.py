@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 from icalendar import Event
+from sqlalchemy import Connection
 
+from hub.booking import rows, telling
 from hub.booking.states import State
 from hub.service import Service
+from hub.store.schema import bookings
 from tests.fakes import texter as fake
 from tests.fakes.texter import Texter
 from tests.hub.booking.desk import EVE, LI_NA, Desk, day, invitation, open_desk
@@ -20,7 +23,7 @@ from tests.hub.letters.firm import ADA
 from tests.hub.third_party import install
 from tests.servers.mail import MailSink, Received
 
-BERLIN = "Europe/Berlin"
+both = pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture
@@ -32,12 +35,12 @@ async def texter() -> AsyncIterator[Texter]:
 
 @pytest.fixture
 async def desk(
-    store_url: str, tmp_path: Path, mail_sink: MailSink, texter: Texter, monkeypatch: pytest.MonkeyPatch
+    url: str, tmp_path: Path, mail_sink: MailSink, texter: Texter, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Desk]:
-    """A desk on both databases."""
+    """A desk that texts, too."""
     (tmp_path / "plugins").mkdir()
     install(tmp_path / "plugins", monkeypatch, fake.POINTS)
-    async with open_desk(store_url, tmp_path, mail_sink, texter.url) as opened:
+    async with open_desk(url, tmp_path, mail_sink, texter.url) as opened:
         yield opened
 
 
@@ -56,6 +59,7 @@ def text(mail: Received) -> str:
     return str(body.get_content())
 
 
+@both
 async def test_cancellation_sent_as_method_request(desk: Desk) -> None:
     """FIELD: Cancellation sent as METHOD:REQUEST; missing `method` parameter; UID differs from the provider's."""
     secret, booked = await desk.book(day())
@@ -109,7 +113,6 @@ async def test_what_was_told_stands_on_the_timeline(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("language", "zone", "said"),
     [
-        ("en", "Europe/Berlin", "09:00–09:30 (Berlin)"),
         ("zh-Hans", "Asia/Shanghai", "16:00"),
         ("zh-Hant", "America/New_York", "03:00"),
         ("tlh", "Asia/Kolkata", "13:30–14:00 (Kolkata)"),
@@ -166,6 +169,7 @@ async def test_a_late_reminder_comes_before_the_meeting_or_never(desk: Desk, tex
     assert [mail.message["Subject"] for mail in await desk.tell(1) if "Thank you" not in mail.message["Subject"]] == []
 
 
+@both
 async def test_reminders_move_with_the_booking_and_end_with_it(desk: Desk, texter: Texter) -> None:
     secret, _ = await desk.book(day())
     await desk.tell(2)
@@ -274,6 +278,35 @@ async def test_why_nobody_was_told_is_known(desk: Desk) -> None:
     assert to_host.recipients == ("ada@example.org",)
     failed = [row for row in await desk.notices_of("state", "reason", "recipient") if row[0] == "failed"]
     assert failed == [("failed", "unknown-user", "mailto:li.na@customer.example")]
+
+
+async def test_a_number_that_asked_for_no_texts_gets_none(desk: Desk, texter: Texter) -> None:
+    await desk.firm.execute(
+        "INSERT INTO undeliverable (handle, reason, diagnostic, at) VALUES (:handle, 'unsubscribed', '', 0)",
+        handle="tel:+491701234567",
+    )
+    await desk.book(day())
+    await desk.tell(2)
+    desk.now = day() - timedelta(minutes=59)
+    await desk.tell(1)
+    assert texter.taken == []
+    assert ("sms", "failed", "unsubscribed") in await desk.notices_of("way", "state", "reason")
+
+
+async def test_a_host_hears_of_a_conflict_once(desk: Desk) -> None:
+    _, booked = await desk.book(day(), "careful")
+    await desk.tell(2)
+    store = desk.service.store
+
+    def conflicts(conn: Connection) -> bool:
+        seat = rows.guest(conn, bookings.c.id == booked.booking.id)
+        assert seat is not None
+        return telling.once(conn, store.ids, seat, "conflict", "ada", 0, day())
+
+    assert [await store.write(conflicts) for _ in range(2)] == [True, False]
+    (mail,) = await desk.tell(1)
+    assert mail.recipients == ("ada@example.org",)
+    assert mail.message["Subject"].startswith("Conflict: Consultation with Li Na, ")
 
 
 async def test_several_hubs_tell_each_thing_once(postgres_url: str, tmp_path: Path, mail_sink: MailSink) -> None:

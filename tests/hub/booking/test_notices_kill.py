@@ -11,7 +11,7 @@ from tests.faults.hub_process import hub_process
 from tests.hub.booking.desk import day, open_desk, table
 from tests.servers.mail import MailSink
 
-BOOKINGS = 20
+BOOKINGS = 14
 AT_ONCE = 2
 """Letters that a courier has in hand: nobody knows of these whether they left when it was killed."""
 PATIENCE = 120
