@@ -54,6 +54,18 @@ class Taken:
     current_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """An event of a calendar that takes no time because nobody can tell when it does, and *why*, as one line. *title*
+    is "" where it cannot be read."""
+
+    source: str
+    place: str
+    uid: str
+    title: str
+    why: str
+
+
 class Calendars:
     """What calendars say of people's time. `async with Calendars(...)` keeps it expanded, records occurrences as they
     begin, and tells owners of calendars that are not known any more, until the end of the block.
@@ -120,6 +132,12 @@ class Calendars:
             )
             for start, end, name, title, private, audience in found
         )
+
+    async def uncounted(self, agent: str) -> tuple[Uncounted, ...]:
+        """The events in *agent*'s calendars that take no time because they recur too often or cannot be read: for her
+        alone to see."""
+        names = self.owners.calendars_of(agent)
+        return await self._store.read(lambda conn: _uncounted(conn, names))
 
     async def week(self, agent: str, since: datetime, until: datetime, reader: str = "") -> tuple[Taken, ...]:
         """What a page shows of *agent*'s calendars between two times."""
@@ -279,6 +297,17 @@ class Calendars:
             LiveEvent("alert", {"kind": "calendar", "source": source, "state": state}, agent)
             for (agent, source), state in sorted(changes)
         )
+
+
+def _uncounted(conn: Connection, names: Iterable[str]) -> tuple[Uncounted, ...]:
+    b, o = calendar_busy.c, calendar_objects.c
+    title = sa.select(sa.func.max(o.title)).where(o.source == b.source, o.place == b.place, o.uid == b.uid)
+    rows = conn.execute(
+        sa.select(b.source, b.place, b.uid, title.scalar_subquery(), b.refused)
+        .where(b.source.in_(list(names)), b.refused != "")
+        .order_by(b.source, b.place, b.uid)
+    )
+    return tuple(Uncounted(*row) for row in rows)
 
 
 _Row = tuple[int, int, Name, str, bool, str]

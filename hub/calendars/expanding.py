@@ -21,7 +21,7 @@ VERSION = 1
 ALWAYS = datetime.fromtimestamp(0, UTC)
 FOREVER = datetime(2105, 1, 1, tzinfo=UTC)
 _RECURS = re.compile(rb"^(?:RRULE|RDATE)[;:]", re.MULTILINE | re.IGNORECASE)
-_TZDATA = version("tzdata")
+_MADE_WITH = tuple(version(name) for name in ("tzdata", "icalendar", "recurring-ical-events"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Expanded:
 
 def made_with(owner: Owner) -> str:
     """Names the circumstances that times depend on beside their objects."""
-    return f"{stable_id(owner.zone, sorted(owner.handles), _TZDATA, VERSION)}/"
+    return f"{stable_id(owner.zone, sorted(owner.handles), _MADE_WITH, VERSION)}/"
 
 
 def recurs(objects: Iterable[tuple[bytes, bool, bool]]) -> bool:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from hub import Inventory, Removed
+from hub.calendars import freshness
 from hub.live import LiveEvent
 from hub.mailroom import Mailroom
 from hub.store import Store
@@ -78,12 +79,14 @@ async def test_what_cannot_be_read_is_put_aside_and_the_next_is_read(core: Core)
 @ON_SQLITE
 async def test_a_rule_without_end_is_refused_and_said(core: Core) -> None:
     await current(core, "ada-calendar")
-    endless = vevent("endless", at(-1), "RRULE:FREQ=SECONDLY;COUNT=1000000000", minutes=1)
+    endless = vevent("endless", at(-1), "RRULE:FREQ=SECONDLY;COUNT=1000000000", "SUMMARY:Ticking", minutes=1)
     await bring(core, scheduled("endless", ics(endless)), scheduled("one", ics(vevent("one", at(1, 9)))))
     assert await spans(core, "ada") == [(at(1, 9), at(1, 10))]
     (state,) = await core.calendars.states("ada")
-    assert not state.stale
-    assert state.why
+    assert (state.stale, state.why) == (False, freshness.UNCOUNTED)
+    (event,) = await core.calendars.uncounted("ada")
+    assert (event.uid, event.title) == ("endless", "Ticking")
+    assert "times" in event.why
 
 
 async def test_a_part_that_the_database_refuses_is_found_and_put_aside(core: Core, workers: Mailroom) -> None:
