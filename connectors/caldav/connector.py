@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 import hub
 from connectors.caldav import objects
-from connectors.caldav.discovery import Found, Homes, choose, find, listed, look
+from connectors.caldav.discovery import Found, Homes, choose, find, listed, look, meant
 from connectors.caldav.progress import Place, Progress
 from connectors.caldav.reading import Reading, same
 from connectors.caldav.server import Server
@@ -58,7 +58,8 @@ class Connector(hub.Connector):
                 chosen = choose(found, self._settings, server)
                 for path in set(progress.paths) - {each.path for each in chosen}:
                     yield reading.gone(path)
-                async with aclosing(reading.news(chosen)) as news:
+                written = meant(found, self._settings, server).path if self._settings.write_to else ""
+                async with aclosing(reading.news(chosen, written)) as news:
                     async for arrival in news:
                         yield arrival
                 try:

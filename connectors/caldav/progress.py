@@ -17,7 +17,8 @@ class Place:
     (`hub.formats.fingerprints`).
 
     While a reading is under way *goal* is the token that counts after it, and *after* the address up to which it has
-    come; *done* of *total* objects have. *known*: the hub has had this calendar before.
+    come; *done* of *total* objects have. *known*: the hub has had this calendar before. *written*: bookings go into
+    it, or went.
     """
 
     token: str = ""
@@ -28,6 +29,7 @@ class Place:
     done: int = 0
     total: int = 0
     known: bool = False
+    written: bool = False
 
 
 _DEFAULTS = asdict(Place())

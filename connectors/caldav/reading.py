@@ -25,23 +25,31 @@ class Reading:
         self._progress = progress
         self._broke = broke
         self._paths: list[str] = []
+        self._written = ""
         self._read = 0
 
-    async def news(self, calendars: Sequence[Found]) -> AsyncGenerator[hub.Arrival, None]:
-        """What is new in *calendars*, as they were just listed; nothing where all is as it was."""
+    async def news(self, calendars: Sequence[Found], written: str = "") -> AsyncGenerator[hub.Arrival, None]:
+        """What is new in *calendars*, as they were just listed; nothing where all is as it was. Bookings go into the
+        one at *written*."""
         self._paths = [each.path for each in calendars]
+        self._written = written
         for calendar in calendars:
             place = self._progress.get(calendar.path)
             if place is not None and same(place, calendar):
+                if calendar.path == written and not place.written:
+                    yield self._arrival(calendar, place, (), live=True)
                 continue
             read = self._by_token if calendar.sync_token else self._by_etags
             async for arrival in read(calendar, place or Place()):
                 yield arrival
 
     def gone(self, path: str) -> hub.Arrival:
-        """The calendar at *path* is not there any more, or not to be read."""
+        """The calendar at *path* is not there any more, or not to be read. Bookings that lay in it do not end for that:
+        of a calendar that held some, nothing is told."""
+        place = self._progress.get(path)
         self._progress.forget(path)
-        return hub.Arrival((hub.Inventory(path, frozenset()),), str(self._progress))
+        told = () if place and place.written else (hub.Inventory(path, frozenset()),)
+        return hub.Arrival(told, str(self._progress))
 
     async def _by_token(self, calendar: Found, place: Place) -> AsyncGenerator[hub.Arrival, None]:
         """By sync-collection. A first reading, and one whose token has become void, end with an inventory."""
@@ -118,7 +126,8 @@ class Reading:
 
     def _arrival(self, calendar: Found, place: Place, items: Sequence[hub.Item], *, live: bool) -> hub.Arrival:
         before = self._progress.get(calendar.path)
-        self._progress.set(calendar.path, place)
+        written = calendar.path == self._written or (before is not None and before.written)
+        self._progress.set(calendar.path, replace(place, written=written))
         if place.known and not (before and before.known):
             self._read += len(items)
         return hub.Arrival(tuple(items), str(self._progress), live=live, backfill=self._backfill())

@@ -219,6 +219,21 @@ async def test_a_calendar_that_is_gone_leaves_an_empty_inventory(server: Calenda
     assert uids(told) == ["three"]
 
 
+async def test_a_calendar_with_bookings_that_is_gone_ends_none_of_them_and_is_named(
+    server: CalendarServer, calendar: str
+) -> None:
+    server.put(f"{calendar}one.ics", event("one"))
+    _, cursor = await read(Connector(settings(server.port, calendars=[calendar]), SETUP), None, 2)
+    booked = Connector(settings(server.port, write_to=calendar, calendars=[calendar]), SETUP)
+    async with aclosing(booked.listen(cursor)) as arrivals:
+        noted = (await anext(arrivals)).cursor  # that bookings go into it
+    server.delete(calendar)
+    async with aclosing(booked.listen(noted)) as arrivals:
+        assert (await anext(arrivals)).items == ()
+        with pytest.raises(hub.Misconfigured, match="has no calendar"):
+            await anext(arrivals)
+
+
 async def test_without_names_all_calendars_with_events_are_read(server: CalendarServer, calendar: str) -> None:
     tasks = server.make(f"{calendar.split('/')[-2]}-tasks", kinds=("VTODO",))
     server.put(f"{calendar}one.ics", event("one"))
