@@ -225,6 +225,12 @@ def about_to_write(conn: Connection, plan: Plan) -> None:
             state="doing", attempts=appointment_writes.c.attempts + 1, claimed_until=now + CLAIM, due_at=now + CLAIM
         )
     )
+    # Where nobody hears of it, it is found by its UID when the calendar is read next.
+    conn.execute(
+        appointment_writes.update()
+        .where(appointment_writes.c.appointment_id == plan.row.id, appointment_writes.c.uid == "")
+        .values(uid=plan.row.uid)
+    )
 
 
 async def write_all(means: Means, plan: Plan, done: Done) -> None:

@@ -194,7 +194,7 @@ def nobody(row: Row, stamp: datetime) -> Appointment:
         ends_at=row.ends_at,
         zone=row.zone,
         title=row.title,
-        cancelled=True,
+        tentative=True,
     )
 
 
