@@ -6,7 +6,21 @@ import importlib
 import sys
 import time
 
-NAMES = ("parse", "ingest", "sync", "arrive", "store", "timeline", "inbox", "pop", "center", "lanes", "idle", "folding")
+NAMES = (
+    "parse",
+    "ingest",
+    "sync",
+    "arrive",
+    "store",
+    "timeline",
+    "inbox",
+    "pop",
+    "center",
+    "lanes",
+    "idle",
+    "folding",
+    "calendars",
+)
 
 
 def main(chosen: list[str]) -> int:
