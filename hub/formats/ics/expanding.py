@@ -14,7 +14,7 @@ from icalendar.prop.broken import vBroken
 
 from hub.formats import handles
 from hub.formats.errors import Unreadable
-from hub.formats.ics.parsing import MOST_BYTES, opened
+from hub.formats.ics.parsing import MOST_BYTES, first, opened
 from hub.formats.ics.reading import placed
 from hub.formats.ics.rules import Rule, TooMany
 from hub.formats.ics.values import Occurrence
@@ -52,12 +52,12 @@ def expand(
     would have to be counted through too far, and for a text of more than `MOST_BYTES`.
     """
     own = frozenset(address.lower() for address in ours)
-    first, last = int(since.timestamp()), int(until.timestamp())
+    low, high = int(since.timestamp()), int(until.timestamp())
     found: set[Occurrence] = set()
     try:
         for series in _series(texts, zone, own).values():
             for each in series.times(since.astimezone(UTC), until.astimezone(UTC)):
-                if each.starts < last and (each.ends > first or each.starts >= first):
+                if each.starts < high and (each.ends > low or each.starts >= low):
                     found.add(each)
                     if len(found) > most:
                         raise TooMany(f"it takes place more than {most} times")
@@ -76,7 +76,7 @@ def _series(texts: Sequence[bytes], zone: tzinfo, ours: frozenset[str]) -> dict[
                 said = _said(event, zones, zone, ours)
                 if said is not None:
                     # Without a UID it is nobody's exception.
-                    name = str(event.get("UID", "")) or f"{number} {place}"
+                    name = str(first(event, "UID") or "") or f"{number} {place}"
                     found.setdefault(name, _Series()).add(said)
     return found
 
@@ -113,7 +113,7 @@ class _Said:
             return True
         return bool(self.days_left_out) and datetime.fromtimestamp(instance, self.zone).date() in self.days_left_out
 
-    def walls(self, first: datetime, last: datetime) -> Iterator[tuple[datetime, Length | None]]:
+    def walls(self, begin: datetime, end: datetime) -> Iterator[tuple[datetime, Length | None]]:
         """When it takes place by its rules and lists, on its wall clock, some twice; with a length of its own where
         the list says one."""
         ends = [rule.last for rule in self.rules]
@@ -121,7 +121,7 @@ class _Said:
             yield self.start, None
         for rule in self.rules:
             limit = None if rule.last is None else rule.last.timestamp()
-            for wall in rule.between(first, last):
+            for wall in rule.between(begin, end):
                 if limit is None or _second(wall, self.zone) <= limit:
                     yield wall, None
         # Last, so that a period says how long what it repeats takes.
@@ -164,10 +164,10 @@ class _Series:
         moves = [_move(each) for _, each in onwards]
         lengths = [whole.length, *(each.length for _, each in onwards)]
         longest = max([sum(length, _NONE) for length in lengths] + [own[0] for _, own in whole.added if own])
-        first = since.astimezone(whole.zone).replace(tzinfo=None) - longest - _MARGIN - max([_NONE, *moves])
-        last = until.astimezone(whole.zone).replace(tzinfo=None) + _MARGIN - min([_NONE, *moves])
+        begin = since.astimezone(whole.zone).replace(tzinfo=None) - longest - _MARGIN - max([_NONE, *moves])
+        end = until.astimezone(whole.zone).replace(tzinfo=None) + _MARGIN - min([_NONE, *moves])
         found: dict[int, tuple[datetime, Length | None]] = {}
-        for wall, own in whole.walls(first, last):
+        for wall, own in whole.walls(begin, end):
             found[_second(wall, whole.zone)] = wall, own
         for instance, (wall, own) in found.items():
             if instance in changed or wall.date() in days or whole.leaves_out(instance):
@@ -200,12 +200,12 @@ def _instance(said: _Said) -> int:
 
 def _said(event: Any, zones: Zones, local: tzinfo, ours: frozenset[str]) -> _Said | None:
     """What *event* says; None where it says no start."""
-    start = getattr(event.get("DTSTART"), "dt", None)
+    start = getattr(first(event, "DTSTART"), "dt", None)
     if not isinstance(start, date):
         return None
     days = not isinstance(start, datetime)
     if isinstance(start, datetime):
-        start = placed(start, event["DTSTART"].params, zones)
+        start = placed(start, first(event, "DTSTART").params, zones)
         zone = start.tzinfo or local
         wall = start.replace(tzinfo=None, fold=0)
     else:
@@ -215,15 +215,15 @@ def _said(event: Any, zones: Zones, local: tzinfo, ours: frozenset[str]) -> _Sai
         # Written the wrong way round.
         wall, length = wall + sum(length, _NONE), (-length[0], -length[1])
     left_out, days_left_out = _left_out(event, zone, zones, days=days)
-    recurrence = event.get("RECURRENCE-ID")
+    recurrence = first(event, "RECURRENCE-ID")
     instance = getattr(recurrence, "dt", None)
     if isinstance(instance, datetime):
         instance = placed(instance, recurrence.params, zones, zone)
         if days:
             instance = _day_of(instance, zone)
-    cancelled = str(event.get("STATUS", "")).strip().upper() == "CANCELLED"
-    transparent = str(event.get("TRANSP", "")).strip().upper() == "TRANSPARENT"
-    stamp = getattr(event.get("DTSTAMP"), "dt", None)
+    cancelled = str(first(event, "STATUS") or "").strip().upper() == "CANCELLED"
+    transparent = str(first(event, "TRANSP") or "").strip().upper() == "TRANSPARENT"
+    stamp = getattr(first(event, "DTSTAMP"), "dt", None)
     return _Said(
         start=wall,
         zone=zone,
@@ -237,18 +237,18 @@ def _said(event: Any, zones: Zones, local: tzinfo, ours: frozenset[str]) -> _Sai
         days_left_out=days_left_out,
         busy=not (cancelled or transparent or _declined(event, ours)),
         cancelled=cancelled,
-        rank=(_number(event.get("SEQUENCE")), _second(stamp, UTC) if isinstance(stamp, datetime) else 0),
+        rank=(_number(first(event, "SEQUENCE")), _second(stamp, UTC) if isinstance(stamp, datetime) else 0),
     )
 
 
 def _length(event: Any, start: datetime, zone: tzinfo, zones: Zones, *, days: bool) -> Length:
-    end = getattr(event.get("DTEND"), "dt", None)
+    end = getattr(first(event, "DTEND"), "dt", None)
     if isinstance(end, datetime):
-        end = placed(end, event["DTEND"].params, zones, zone).astimezone(zone).replace(tzinfo=None)
+        end = placed(end, first(event, "DTEND").params, zones, zone).astimezone(zone).replace(tzinfo=None)
         return end - start, _NONE
     if isinstance(end, date):
         return datetime.combine(end, time()) - start, _NONE
-    duration = getattr(event.get("DURATION"), "dt", None)
+    duration = getattr(first(event, "DURATION"), "dt", None)
     if isinstance(duration, timedelta):
         # Days by the calendar, hours by the clock (RFC 5545, 3.3.6).
         by_clock = timedelta(seconds=duration.seconds)
@@ -289,6 +289,8 @@ def _added(
 
 def _dates(event: Any, name: str) -> Iterator[tuple[Any, Any]]:
     for each in _list(event.get(name)):
+        if isinstance(each, vBroken):
+            continue
         for value in getattr(each, "dts", ()):
             yield getattr(each, "params", {}), value.dt
 

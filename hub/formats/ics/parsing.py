@@ -6,9 +6,10 @@ import re
 import warnings
 from collections.abc import Collection, Iterator
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from icalendar import Calendar, Component
+from icalendar.prop.broken import vBroken
 
 from hub.formats import charsets
 from hub.formats.errors import Unreadable
@@ -17,7 +18,7 @@ from hub.formats.ics.zones import Zones, zone_named
 MOST_BYTES = 8 << 20
 """Of a text that is read whole. A calendar that is larger is taken apart first."""
 
-_FOLD = re.compile(r"\r?\n[ \t]")
+_FOLD = re.compile(r"(?:\r?\n)+[ \t]")
 _LINES = re.compile(r"(?<=\n)")
 _TZID = re.compile(r"^TZID(?:;[^:\r\n]*)?:(.*?)\s*$", re.MULTILINE | re.IGNORECASE)
 
@@ -51,6 +52,14 @@ def opened(raw: bytes, zone: tzinfo, only: re.Pattern[str] | None = None) -> lis
         named = str(calendar.get("X-WR-TIMEZONE", ""))
         found.append(Opened(calendar, Zones(rules, (zone_named(named) if named else None) or zone)))
     return found
+
+
+def first(component: Component, name: str) -> Any:
+    """The value of a property, of several the first; None where there is none or nobody can read it."""
+    value: Any = component.get(name)
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return None if isinstance(value, vBroken) else value
 
 
 def _text(raw: bytes) -> str:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from icalendar import Component
-from icalendar.prop.broken import vBroken
 
 from hub.formats import charsets
 from hub.formats.errors import Unreadable
-from hub.formats.ics.parsing import opened
+from hub.formats.ics.parsing import first, opened
 from hub.formats.ics.zones import Zones, iana_name
 
 __all__ = ["Attendee", "IcsEvent", "Unreadable", "events"]
@@ -86,12 +85,12 @@ def _event(component: Component, method: str, zones: Zones) -> IcsEvent:
     start, all_day, zone = _moment(component, "DTSTART", zones)
     end = _moment(component, "DTEND", zones)[0]
     if end is None and start is not None:
-        duration = getattr(_first(component, "DURATION"), "dt", None)
+        duration = getattr(first(component, "DURATION"), "dt", None)
         length = duration if isinstance(duration, timedelta) else timedelta(days=1) if all_day else timedelta(0)
         end = _later(start, length, UTC if all_day or zone is None else zone)
     organizers = _people(component, "ORGANIZER")
-    rule = _first(component, "RRULE")
-    recurrence = _first(component, "RECURRENCE-ID")
+    rule = first(component, "RRULE")
+    recurrence = first(component, "RECURRENCE-ID")
     return IcsEvent(
         uid=_text(component, "UID"),
         recurrence_id=_moment(component, "RECURRENCE-ID", zones)[0],
@@ -117,21 +116,14 @@ def _event(component: Component, method: str, zones: Zones) -> IcsEvent:
     )
 
 
-def _first(component: Component, name: str) -> object:
-    value: object = component.get(name)
-    if isinstance(value, list):
-        value = value[0] if value else None
-    return None if isinstance(value, vBroken) else value
-
-
 def _text(component: Component, name: str) -> str:
-    value = _first(component, name)
+    value = first(component, name)
     return charsets.clean(str(value)).strip() if value is not None else ""
 
 
 def _number(component: Component, name: str) -> int:
     try:
-        return int(str(_first(component, name) or 0))
+        return int(str(first(component, name) or 0))
     except ValueError:
         return 0
 
@@ -169,7 +161,7 @@ def _uris(value: object) -> tuple[str, ...]:
 
 def _moment(component: Component, name: str, zones: Zones) -> tuple[datetime | None, bool, tzinfo | None]:
     """The UTC of a date or date-time property, whether it is a date, and the zone that it is written in."""
-    value = _first(component, name)
+    value = first(component, name)
     moment = getattr(value, "dt", None)
     if isinstance(moment, datetime):
         moment = placed(moment, getattr(value, "params", {}), zones)

@@ -3,6 +3,7 @@ for ever."""
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -52,7 +53,7 @@ class Rule:
         self._start = start
         self._parts: dict[str, list[Any]] = {}
         if not isinstance(said, vRecur):
-            raise Unreadable(f"its rule cannot be read: {str(said)[:80]}")
+            said = _mended(str(said))
         for name in said:
             value = said[name]
             self._parts[str(name).upper()] = value if isinstance(value, list) else [value]
@@ -125,6 +126,15 @@ class Rule:
             steps = min(steps, int(self._first("COUNT", 0)))
         if steps > MOST_STEPS:
             raise TooMany(f"its rule would have to be counted through {steps:,} times; {MOST_STEPS:,} are the most")
+
+
+def _mended(text: str) -> vRecur:
+    """A rule that some write with blanks or as text, with backslashes. Raises `Unreadable`."""
+    try:
+        mended: vRecur = vRecur.from_ical(re.sub(r"[\\\s]", "", text))
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise Unreadable(f"its rule cannot be read: {text[:80]}") from error
+    return mended
 
 
 def _last(until: Any, zone: tzinfo, *, days: bool) -> datetime | None:

@@ -97,9 +97,12 @@ def _blocks(raw: bytes) -> Iterator[tuple[bytes, list[Line]]]:
 
 
 def _unfolded(raw: bytes) -> Iterator[Line]:
-    """The content lines (RFC 5545, 3.1), put together again where they were folded."""
+    """The content lines (RFC 5545, 3.1), put together again where they were folded; some write empty lines
+    between."""
     line = b""
     for each in raw.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"):
+        if not each:
+            continue
         if each[:1] in (b" ", b"\t"):
             line += each[1:]
             continue

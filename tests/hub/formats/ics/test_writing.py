@@ -75,7 +75,7 @@ def server() -> Iterator[CalendarServer]:
 
 def test_what_we_write_is_at_its_hour_in_radicale(server: CalendarServer) -> None:
     place = server.make("law")
-    written = [_at(zone, day, 12) for zone in ZONES for day in DAYS]
+    written = [_at(zone, day, 12) for zone in ZONES for day in DAYS[1:8:3]]
     for each in written:
         server.put(f"{place}{each.uid}.ics", ics.write([each]))
     for begins in sorted({each.starts_at for each in written}):
@@ -90,8 +90,8 @@ def _found(server: CalendarServer, place: str, moment: datetime) -> set[str]:
     window = f'start="{moment:%Y%m%dT%H%M%SZ}" end="{moment + timedelta(seconds=1):%Y%m%dT%H%M%SZ}"'
     query = (
         '<C:calendar-query xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><D:getetag/></D:prop>'
-        f'<C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"><C:time-range {window}/></C:comp-filter>'
-        "</C:comp-filter></C:filter></C:calendar-query>"
+        '<C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT">'
+        f"<C:time-range {window}/></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>"
     )
     status, _, body = server.ask("REPORT", place, query, Depth="1")
     assert status == 207, body
