@@ -128,27 +128,30 @@ def change(
 def read(conn: Connection, by: By, ids: Sequence[int], *, unread: bool = False) -> Done:
     """The actor's agent has read the conversations *ids*, or wants them marked as not read."""
     agent, rows = by.actor.agent, _locked(conn, by.actor, ids)
-    before: dict[int, int] = dict(
-        conn.execute(
-            sa.select(conversation_reads.c.conversation_id, sa.type_coerce(conversation_reads.c.read_at, sa.BigInteger))
-            .where(conversation_reads.c.agent == agent, conversation_reads.c.conversation_id.in_(rows))
-        ).all()
-    )  # fmt: skip
+    reads = conversation_reads.c
+    known = sa.select(reads.conversation_id, sa.type_coerce(reads.read_at, sa.BigInteger), reads.seen_id)
+    before: dict[int, tuple[int, int | None]] = {
+        id: (at, seen)
+        for id, at, seen in conn.execute(known.where(reads.agent == agent, reads.conversation_id.in_(rows)))
+    }
     latest = sa.func.max(sa.type_coerce(interactions.c.occurred_at, sa.BigInteger))
-    query = sa.select(interactions.c.conversation_id, latest).where(
+    query = sa.select(interactions.c.conversation_id, latest, sa.func.max(interactions.c.id)).where(
         interactions.c.conversation_id.in_(rows), sees(by.actor) > 0
     )
     if unread:
         query = query.where(interactions.c.direction == Direction.INBOUND.value)
-    last: dict[int, int] = dict(conn.execute(query.group_by(interactions.c.conversation_id)).all())
+    last = {id: (at, seen) for id, at, seen in conn.execute(query.group_by(interactions.c.conversation_id))}
     documents = {}
     for id in rows:
-        after = last.get(id)
-        after = after - 1 if unread and after is not None else after
-        if after is None or after == before.get(id) or (not unread and after < before.get(id, 0)):
+        if id not in last:
             continue
-        documents[str(id)] = {"before": before.get(id), "after": after}
-        mark_read(conn, agent, id, after)
+        was, known_id = before.get(id, (None, None))
+        at, seen = last[id]
+        after, seen = (at - 1, None) if unread else (max(at, was or 0), seen)
+        if (after, seen) == (was, known_id):
+            continue
+        documents[str(id)] = {"before": was, "after": after}
+        mark_read(conn, agent, id, after, seen)
     if not unread:
         _seen(conn, by, list(rows))
     if documents:
@@ -162,20 +165,21 @@ def read(conn: Connection, by: By, ids: Sequence[int], *, unread: bool = False) 
     return Done(tuple(id for id in dict.fromkeys(ids) if id in rows), refused, by.deed if documents else None)
 
 
-def mark_read(conn: Connection, agent: str, conversation_id: int, at: int | None) -> None:
-    """*agent* has read up to *at* (microseconds), None for not at all."""
+def mark_read(conn: Connection, agent: str, conversation_id: int, at: int | None, seen: int | None = None) -> None:
+    """*agent* has read up to *at* (microseconds), None for not at all; and what was there when the interaction of id
+    *seen* was the newest, where that is known."""
     mine = (conversation_reads.c.agent == agent) & (conversation_reads.c.conversation_id == conversation_id)
     conn.execute(conversation_reads.delete().where(mine))
     if at is not None:
-        row = {"agent": agent, "conversation_id": conversation_id, "read_at": at}
+        row = {"agent": agent, "conversation_id": conversation_id, "read_at": at, "seen_id": seen}
         conn.exec_driver_sql(_READ[conn.dialect.name], row)
 
 
 _READ = {
-    "sqlite": "INSERT INTO conversation_reads (agent, conversation_id, read_at)"
-    " VALUES (:agent, :conversation_id, :read_at)",
-    "postgresql": "INSERT INTO conversation_reads (agent, conversation_id, read_at)"
-    " VALUES (%(agent)s, %(conversation_id)s, %(read_at)s)",
+    "sqlite": "INSERT INTO conversation_reads (agent, conversation_id, read_at, seen_id)"
+    " VALUES (:agent, :conversation_id, :read_at, :seen_id)",
+    "postgresql": "INSERT INTO conversation_reads (agent, conversation_id, read_at, seen_id)"
+    " VALUES (%(agent)s, %(conversation_id)s, %(read_at)s, %(seen_id)s)",
 }
 
 

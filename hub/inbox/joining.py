@@ -337,7 +337,7 @@ def _read_least(rows: Sequence[dict[str, Any]], into: int) -> list[dict[str, Any
     for row in rows:
         by_agent.setdefault(row["agent"], []).append(row["read_at"])
     return [
-        {"agent": agent, "conversation_id": into, "read_at": min(times)}
+        {"agent": agent, "conversation_id": into, "read_at": min(times), "seen_id": None}
         for agent, times in by_agent.items()
         if len(times) > 1
     ]

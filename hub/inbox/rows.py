@@ -79,9 +79,7 @@ def hydrated(conn: Connection, actor: Actor, last: Mapping[int, int], agents: Ma
     """The rows of the conversations of *last* (id → its last interaction), in that order."""
     if not last:
         return []
-    read = sa.select(conversation_reads.c.read_at).where(
-        conversation_reads.c.agent == actor.agent, conversation_reads.c.conversation_id == conversations.c.id
-    )
+    mine = (conversation_reads.c.agent == actor.agent) & (conversation_reads.c.conversation_id == conversations.c.id)
     query = (
         sa.select(
             conversations,
@@ -97,20 +95,24 @@ def hydrated(conn: Connection, actor: Actor, last: Mapping[int, int], agents: Ma
             interactions.c.facts,
             deals.c.title.label("deal_title"),
             cases.c.title.label("case_title"),
-            read.scalar_subquery().label("read_at"),
+            conversation_reads.c.read_at,
+            conversation_reads.c.seen_id,
             sees(actor).label("level"),
         )
         .join_from(conversations, interactions, interactions.c.conversation_id == conversations.c.id)
+        .outerjoin(conversation_reads, mine)
         .outerjoin(deals, deals.c.id == conversations.c.deal_id)
         .outerjoin(cases, cases.c.id == conversations.c.case_id)
         .where(interactions.c.id.in_(list(last.values())))
     )
     rows = {row.id: row for row in conn.execute(query)}
+    late = _came_late(conn, actor, {row.id: row.seen_id for row in rows.values() if row.seen_id is not None})
     people = parties(conn, [row.interaction_id for row in rows.values()], agents)
     shown = []
     for id in last:
         row = rows[id]
         unread = row.direction == Direction.INBOUND and row.state != State.CLOSED
+        news = row.read_at is None or row.read_at < row.occurred_at or id in late
         shown.append(
             Row(
                 id=id,
@@ -135,9 +137,25 @@ def hydrated(conn: Connection, actor: Actor, last: Mapping[int, int], agents: Ma
                 deal=Link(row.deal_id, row.deal_title) if row.deal_title is not None else None,
                 case=Link(row.case_id, row.case_title) if row.case_title is not None else None,
                 revision=row.revision,
-                unread=unread and (row.read_at is None or row.read_at < row.occurred_at),
+                unread=unread and news,
                 level=row.level,
                 parties=people[row.interaction_id],
             )
         )
     return shown
+
+
+def _came_late(conn: Connection, actor: Actor, seen: Mapping[int, int]) -> set[int]:
+    """The conversations (id → the newest interaction that was seen) in which something came in since, whatever date it
+    bears."""
+    newest = (
+        sa.select(interactions.c.conversation_id, sa.func.max(interactions.c.id))
+        .where(
+            interactions.c.conversation_id.in_(list(seen)),
+            interactions.c.id > min(seen.values(), default=0),
+            interactions.c.direction == Direction.INBOUND.value,
+            sees(actor) > 0,
+        )
+        .group_by(interactions.c.conversation_id)
+    )
+    return {id for id, last in conn.execute(newest) if last > seen[id]} if seen else set()

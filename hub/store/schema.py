@@ -326,13 +326,14 @@ split_conversations = Table(
     Column("from_id", BigInteger, primary_key=True, autoincrement=False, index=True),
 )
 
-# How far each agent has read: up to what occurred at read_at.
+# How far each agent has read: up to what occurred at read_at; and of what came with an earlier date, up to seen_id.
 conversation_reads = Table(
     "conversation_reads",
     metadata,
     Column("agent", Text, primary_key=True),
     Column("conversation_id", BigInteger, primary_key=True, index=True),
     Column("read_at", Instant, nullable=False),
+    Column("seen_id", BigInteger),
 )
 
 # What people did to conversations, and how to undo it. kind: assign | state | snooze | merge | split | link …

@@ -265,6 +265,24 @@ async def test_who_read_what_is_kept_for_each(
     assert await unread(ada)
 
 
+async def test_what_comes_later_is_unread_whatever_its_date(office: Office, ada: aiohttp.ClientSession) -> None:
+    now = datetime.now(UTC)
+    first = letter("m1@customer.example", subject="Offer", date=now)
+    (id,) = await arrived(office, first)
+    await told(ada, "POST", "/conversations/actions", {"ids": [id], "action": "read"})
+    for number, before in enumerate((0, 3600), 2):
+        late = letter(
+            f"m{number}@customer.example",
+            subject="Re: Offer",
+            date=now - timedelta(seconds=before),
+            references=["m1@customer.example"],
+        )
+        assert await arrived(office, late) == [id]
+        assert (await told(ada, "GET", f"/conversations/{id}"))["unread"], before
+        await told(ada, "POST", "/conversations/actions", {"ids": [id], "action": "read"})
+        assert not (await told(ada, "GET", f"/conversations/{id}"))["unread"]
+
+
 async def test_a_note_alerts_whom_it_names(
     office: Office, ada: aiohttp.ClientSession, ben: aiohttp.ClientSession
 ) -> None:

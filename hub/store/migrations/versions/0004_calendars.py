@@ -240,6 +240,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_booking_notices_state_due_at"), "booking_notices", ["state", "due_at"], unique=False)
+    op.add_column("conversation_reads", sa.Column("seen_id", sa.BigInteger(), nullable=True))
     op.add_column("sources", sa.Column("current_at", sa.BigInteger(), nullable=True))
 
     _never_two_at_once()
