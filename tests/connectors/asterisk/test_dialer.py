@@ -131,7 +131,9 @@ async def test_the_same_dial_is_placed_once(asterisk: Asterisk, phones: Phones) 
             while (told := await manager.events.get()) is not None:
                 if told.packet["Response"] == "Failure":
                     break
-        assert len(await manager.listed("CoreShowChannels")) == 1
+            # The channel of the one that failed is still listed for a moment; if both rang, two would stay.
+            while len(await manager.listed("CoreShowChannels")) != 1:
+                continue
         await _silence(manager)
 
 
