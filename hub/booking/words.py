@@ -69,30 +69,30 @@ def to_invitee(reader: Reader, kind: str, facts: Facts) -> Words:
     match kind:
         case "asked":
             subject = t("Asked for: %(title)s") % about
-            first = t("You asked for this appointment. You will hear from %(hosts)s whether it takes place.") % about
+            first = t("You asked for this meeting. You will hear from %(hosts)s whether it takes place.") % about
         case "moved":
             subject = t("Moved: %(title)s") % about
-            first = t("Your appointment has a new time:")
+            first = t("Your meeting has a new time:")
         case "cancelled":
             subject = t("Cancelled: %(title)s") % about
             first = (
-                t("You cancelled this appointment:") if facts.by_invitee else t("This appointment does not take place:")
+                t("You cancelled this meeting:") if facts.by_invitee else t("This meeting does not take place:")
             )
         case "declined":
             subject = t("Not possible: %(title)s") % about
-            first = t("%(hosts)s cannot take this appointment:") % about
+            first = t("%(hosts)s cannot take this meeting:") % about
         case "proposed":
             subject = t("Another time, please: %(title)s") % about
-            first = t("%(hosts)s asks you to choose another time for this appointment:") % about
+            first = t("%(hosts)s asks you to choose another time for this meeting:") % about
         case "reminder":
             subject = t("Reminder: %(title)s") % about
-            first = t("This is to remind you of your appointment:")
+            first = t("This is to remind you of your meeting:")
         case "follow-up":
             subject = t("Thank you: %(title)s") % about
-            first = t("Thank you for your time. We hope that this appointment was of use to you:")
+            first = t("Thank you for your time. We hope that this meeting was of use to you:")
         case _:
             subject = t("Booked: %(title)s") % about
-            first = t("Your appointment is booked:")
+            first = t("Your meeting is booked:")
     greeting = t("Hello %(name)s,") % about if facts.name else t("Hello,")
     details = [facts.title, when(reader, facts.starts_at, facts.ends_at), t("With: %(hosts)s") % about]
     over = kind in ("cancelled", "declined", "follow-up")
@@ -130,26 +130,26 @@ def to_host(reader: Reader, kind: str, facts: Facts) -> Words:
     match kind:
         case "asked":
             subject = t("%(name)s asks for: %(title)s") % about
-            first = t("%(name)s asks for this appointment. Please agree to it, or decline it.") % about
+            first = t("%(name)s asks for this meeting. Please agree to it, or decline it.") % about
         case "moved":
             subject = t("Moved: %(title)s with %(name)s") % about
-            first = t("This appointment has a new time.")
+            first = t("This meeting has a new time.")
         case "cancelled":
             subject = t("Cancelled: %(title)s with %(name)s") % about
             first = (
-                t("%(name)s cancelled this appointment.") % about
+                t("%(name)s cancelled this meeting.") % about
                 if facts.by_invitee
-                else t("This appointment does not take place.")
+                else t("This meeting does not take place.")
             )
         case "conflict":
             subject = t("Conflict: %(title)s with %(name)s") % about
             first = t(
-                "Something else came into your calendar at the time of this appointment. It stands as it was. "
+                "Something else came into your calendar at the time of this meeting. It stands as it was. "
                 "Move one of the two, or ask %(name)s for another time."
             ) % about  # fmt: skip
         case _:
             subject = t("Booked: %(title)s with %(name)s") % about
-            first = t("%(name)s booked this appointment.") % about
+            first = t("%(name)s booked this meeting.") % about
     details = [facts.title, when(reader, facts.starts_at, facts.ends_at)]
     details += [each for each in (facts.name, facts.mail, facts.phone) if each]
     if kind != "cancelled":
