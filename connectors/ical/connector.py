@@ -59,7 +59,10 @@ class Connector(hub.Connector):
             while True:
                 self._woken.clear()
                 fetched = await fetch(self._settings, self._source, progress.validators)
-                if fetched is not None:
+                if fetched is None and progress.empty_since:  # it is again as it was
+                    progress = replace(progress, empty_since=0)
+                    yield hub.Arrival((), str(progress))
+                elif fetched is not None:
                     async for arrival in self._news(fetched, progress):
                         progress = Progress.read(arrival.cursor)
                         yield arrival
@@ -95,7 +98,7 @@ class Connector(hub.Connector):
         """What is new in the feed against *before*; the last arrival has the cursor of all of it."""
         after = Progress(fetched.validators, digest(fetched.raw), before.marks, whole=True)
         if before.whole and before.digest == after.digest:
-            if before.validators != after.validators:
+            if before != after:
                 yield hub.Arrival((), str(after))
             return
         there = await self._split(fetched)

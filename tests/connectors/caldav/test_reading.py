@@ -165,7 +165,11 @@ async def test_without_sync_collection_etags_are_compared(
     assert all(arrival.live for arrival in told)
 
 
-@pytest.mark.parametrize("way", ["sync-collection", "etags"])
+@pytest.mark.parametrize(
+    ("server", "way"),
+    [("radicale", "sync-collection"), ("radicale", "etags"), ("xandikos", "sync-collection")],
+    indirect=["server"],
+)
 async def test_whatever_happens_and_wherever_it_breaks_off_the_hub_has_what_the_server_has(
     server: CalendarServer, calendar: str, without_sync: Proxy, way: str
 ) -> None:

@@ -177,6 +177,20 @@ async def test_a_feed_that_is_suddenly_empty_is_believed_after_an_hour(feed: Fee
     assert told[-1].items == (hub.Inventory("feed", frozenset()),)
 
 
+@pytest.mark.parametrize("validates", [True, False])
+async def test_a_feed_that_was_empty_for_a_moment_is_doubted_anew_the_next_time(feed: Feed, validates: bool) -> None:
+    feed.validates = validates
+    feed.put("one")
+    _, cursor = await read(feed, None, 2)
+    fields = json.loads(cursor)
+    async with aclosing(
+        Connector(settings(feed.port), SETUP).listen(json.dumps([*fields[:-1], fields[-1] + 1000]))
+    ) as arrivals:
+        arrival = await anext(arrivals)
+    assert arrival.items == ()
+    assert arrival.cursor == cursor
+
+
 async def test_a_feed_that_was_always_empty_is_one(feed: Feed) -> None:
     told, _ = await read(feed, None, 1)
     assert told[-1].items == (hub.Inventory("feed", frozenset()),)
