@@ -35,6 +35,8 @@ LOOK_SECONDS = 15.0
 AT_ONCE = 400
 SECONDS_FOR_CHUNK = 60.0
 SECONDS_FOR_ONE = 20.0
+PATIENCE = timedelta(minutes=5)
+"""After a start nobody is told of stale calendars for so long: they are being read."""
 ATTEMPTS = 3
 """So often is tried to expand what is asked for while it goes on changing."""
 
@@ -91,6 +93,7 @@ class Calendars:
         self._making = asyncio.Lock()
         self._news = asyncio.Event()
         self._stale: set[tuple[str, str]] = set()
+        self._began = datetime.min.replace(tzinfo=UTC)
         intake.committed = self._news.set
 
     # --- what is asked ------------------------------------------------------------------------------------------------
@@ -234,6 +237,7 @@ class Calendars:
     # --- the keeper ---------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
+        self._began = self._clock()
         self._task = asyncio.create_task(self._run(), name="calendars")
         return self
 
@@ -280,7 +284,8 @@ class Calendars:
             if len(names) < AT_ONCE:
                 break
         await begun.record(self._store, self._mailroom, self._ingest, self.owners, now)
-        await self._tell(now)
+        if now > self._began + PATIENCE:
+            await self._tell(now)
 
     async def _tell(self, now: datetime) -> None:
         """Live event `alert`, {kind: "calendar", source, state: "stale" | "current"}, to the agents whose calendar it
