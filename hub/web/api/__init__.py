@@ -8,6 +8,7 @@ from aiohttp import web
 from hub.web.api import (
     availability,
     blocked_numbers,
+    bookings,
     calls,
     canned,
     consents,
@@ -15,6 +16,7 @@ from hub.web.api import (
     conversations,
     dial_lists,
     dials,
+    event_types,
     interactions,
     letters,
     missed_calls,
@@ -32,6 +34,7 @@ from hub.web.api.openapi import document
 ENDPOINTS: tuple[Endpoint, ...] = (
     *availability.endpoints,
     *blocked_numbers.endpoints,
+    *bookings.endpoints,
     *calls.endpoints,
     *canned.endpoints,
     *consents.endpoints,
@@ -39,6 +42,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *conversations.endpoints,
     *dial_lists.endpoints,
     *dials.endpoints,
+    *event_types.endpoints,
     *interactions.endpoints,
     *letters.endpoints,
     *missed_calls.endpoints,
