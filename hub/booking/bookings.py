@@ -4,37 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
-from zoneinfo import available_timezones
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub.accounts import fingerprint
-from hub.booking import changing, confirming, ending, holding, links, rows
+from hub.booking import asking, changing, confirming, ending, holding, rows
+from hub.booking.asking import Asked
 from hub.booking.choosing import Slot
 from hub.booking.confirming import Lapsed
-from hub.booking.holding import Team, Wish
+from hub.booking.holding import Team
 from hub.booking.keeper import Keeper
 from hub.booking.means import Means
-from hub.booking.states import BOOKED, Booked, BookingView, Code, Gone, Held, Invitee, Refused, State, Why
+from hub.booking.states import BOOKED, Booked, BookingView, Code, Gone, Held, Invitee, Refused, State
 from hub.booking.types import EventType
 from hub.privacy.visibility import HUB, Actor, Authority
-from hub.store import Lane
 from hub.store.schema import appointments, bookings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-TRIES = 5
-"""How often another time slot's hosts are chosen, where others were quicker."""
-FURTHEST = timedelta(days=400)
-_TOKEN_BYTES = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,73 +101,8 @@ class Bookings:
 
         Raises `Gone` with the nearest times that are free, and `Refused`.
         """
-        spec = await self._type(slug)
-        now = datetime.now(UTC)
-        _check(spec, starts_at, duration, zone, host, now)
-        starts_at = starts_at.astimezone(UTC)
-        ends_at = starts_at + timedelta(minutes=duration)
-        link_id, contact_id = await self._link(link, slug, now) if link else (None, None)
-        means = self._means
-        for _ in range(TRIES):
-            slot = await means.slots.at(slug, duration, starts_at, host=host)
-            if slot is None:
-                break
-            booking_id, appointment_id = means.store.ids(), means.store.ids()
-            secret = means.secrets.of(booking_id)
-            teams = await self._teams(slug, slot, contact_id)
-            wish = Wish(
-                slug=slug,
-                spec=spec,
-                starts_at=starts_at,
-                ends_at=ends_at,
-                teams=teams,
-                zone=zone,
-                planned_in=means.config.zone(teams[0].organizer).key,
-                language=language or means.config.languages[0],
-                place=_place(spec),
-                secret=fingerprint(secret),
-                link_id=link_id,
-                contact_id=contact_id,
-                held_until=now + timedelta(minutes=means.config.booking.hold_minutes),
-            )
-            if await self._took(wish, appointment_id, booking_id):
-                return Held(
-                    booking_id=booking_id,
-                    secret=secret,
-                    held_until=wish.held_until,
-                    starts_at=starts_at,
-                    ends_at=ends_at,
-                )
-        raise Gone(await means.slots.nearest(slug, duration, starts_at, host=host))
-
-    async def _took(self, wish: Wish, appointment_id: int, booking_id: int) -> bool:
-        uid = self._means.uid(appointment_id)
-        try:
-            return await self._means.store.write(
-                lambda conn: holding.hold(conn, wish, appointment_id, booking_id, uid, datetime.now(UTC)), Lane.PEOPLE
-            )
-        except sa.exc.IntegrityError as error:
-            if not holding.overlaps(error):
-                raise
-            return False
-
-    async def _type(self, slug: str) -> EventType:
-        spec = await self._means.catalogue.get(slug)
-        if spec is None:
-            raise Refused(Code.UNKNOWN_TYPE, "There is nothing to be booked under this address.")
-        return spec
-
-    async def _teams(self, slug: str, slot: Slot, contact_id: int | None) -> list[Team]:
-        """Who may take the slot: who should, then the others who could."""
-        choice = await self._means.slots.choose(slug, slot, contact_id=contact_id)
-        first = Team(tuple(choice.hosts), choice.organizer, tuple(choice.why))
-        others = [hosts for hosts in slot.hosts if set(hosts) != set(first.hosts)]
-        return [first, *(Team(hosts, _organizer(hosts, first), (_others_taken(hosts),)) for hosts in others)]
-
-    async def _link(self, secret: str, slug: str, now: datetime) -> tuple[int, int | None]:
-        """The one-time link with that secret, and whom it was made for. Raises `links.NotGood`."""
-        link = await self._means.store.read(lambda conn: links.read(conn, secret, slug, now))
-        return link.id, link.contact_id
+        wish = Asked(slug, starts_at, duration, zone, language, host, link)
+        return await asking.hold(self._means, wish)
 
     # --- confirming ---
 
@@ -224,13 +151,15 @@ class Bookings:
         starts_at = starts_at.astimezone(UTC)
         if starts_at <= now or view.starts_at <= now:
             raise Refused(Code.PAST, "This time has passed.")
-        if starts_at > now + FURTHEST:
+        if starts_at > now + asking.FURTHEST:
             raise Refused(Code.TOO_FAR, "This time is too far away.")
         if view.state not in BOOKED:
             raise Refused(Code.OVER, "This booking has ended.")
         spec = await self._means.catalogue.get(view.event_type)
-        teams: list[Team] = []
+        teams: Sequence[Team] = ()
         minutes = int((view.ends_at - view.starts_at).total_seconds() // 60)
+        if actor is None and spec is not None and spec.seats > 1:
+            return await self._change_seat(view, spec, starts_at, minutes)
         if actor is None:
             teams = await self._teams_to_move(view, spec, minutes, starts_at)
         when = starts_at, starts_at + (view.ends_at - view.starts_at)
@@ -251,6 +180,21 @@ class Bookings:
             raise Gone(near) from error
         return await self.get(view.id)
 
+    async def _change_seat(self, view: BookingView, spec: EventType, starts_at: datetime, minutes: int) -> BookingView:
+        """Where others come too, an invitee who moves takes a seat at another time and leaves hers."""
+        held = await self.hold(view.event_type, starts_at, minutes, zone=view.zone, language=view.language)
+        who = Invitee(
+            name=view.name, mail=view.mail, phone=view.phone, place=view.place, answers=view.answers, guests=view.guests
+        )
+        await self.confirm(held.secret, who)
+        await self._means.store.write(lambda conn: changing.exchange(conn, view.id, held.booking_id))
+        old = await self.get(held.booking_id)
+        await self._changed(
+            old,
+            lambda: ending.leave(self._means, spec, old.appointment_id, old.id, State.CANCELLED, "invitee", "", HUB),
+        )
+        return await self.get(view.id)
+
     async def _teams_to_move(
         self, view: BookingView, spec: EventType | None, minutes: int, starts_at: datetime
     ) -> list[Team]:
@@ -267,7 +211,7 @@ class Bookings:
         same = [Team(view.hosts, view.organizer, view.why)]
         if any(set(hosts) == set(view.hosts) for hosts in slot.hosts):
             return same
-        return await self._teams(view.event_type, slot, view.contact_id)
+        return await asking.teams(self._means, view.event_type, slot, view.contact_id)
 
     async def reassign(self, booking_id: int, host: str, *, actor: Actor) -> BookingView:
         """Give it to *host* instead of the organizer. Raises `Gone` where she has no time, and `Refused`."""
@@ -424,42 +368,8 @@ class Bookings:
         await asyncio.shield(self._start(all_of_it(), "booking"))
 
 
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-def _check(spec: EventType, starts_at: datetime, duration: int, zone: str, host: str, now: datetime) -> None:
-    if starts_at.tzinfo is None:
-        raise Refused(Code.NO_ZONE, "This time does not say in which zone it is meant.")
-    if zone not in _zones():
-        raise Refused(Code.UNKNOWN_ZONE, f'There is no time zone "{zone[:64]}".')
-    if duration not in spec.durations:
-        raise Refused(Code.UNKNOWN_DURATION, f"It cannot be booked for {duration} minutes.")
-    if host and host not in spec.hosts:
-        raise Refused(Code.UNKNOWN_HOST, "Nobody of that name takes part in this.")
-    if starts_at <= now:
-        raise Refused(Code.PAST, "This time has passed.")
-    if starts_at > now + FURTHEST:
-        raise Refused(Code.TOO_FAR, "This time is too far away.")
-
-
 def _unknown() -> Refused:
     return Refused(Code.UNKNOWN_BOOKING, "There is no such booking. The link may be incomplete.")
-
-
-def _place(spec: EventType) -> str:
-    if spec.place.kind == "video":
-        return spec.place.value.replace("{uid}", secrets.token_urlsafe(_TOKEN_BYTES))
-    return spec.place.value
-
-
-def _organizer(hosts: Sequence[str], first: Team) -> str:
-    return first.organizer if first.organizer in hosts else hosts[0]
-
-
-def _others_taken(hosts: Sequence[str]) -> Why:
-    return {"code": "others-taken", "agents": ", ".join(hosts)}
 
 
 def _held_row(conn: Connection, key: str) -> rows.Row | None:

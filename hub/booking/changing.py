@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub import audit
@@ -40,7 +41,7 @@ from hub.booking.types import EventType
 from hub.booking.writing import NotWritten, Unreachable
 from hub.contracts import Conflict
 from hub.privacy.visibility import Actor
-from hub.store.schema import appointment_hosts, appointment_writes, appointments, bookings
+from hub.store.schema import appointment_hosts, appointment_writes, appointments, booking_notices, bookings
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.1
@@ -220,3 +221,21 @@ async def _abandon(means: Means, plan: Plan, done: Done, stand_by: int) -> None:
         untouched(conn, plan, done, now)
 
     await to_its_end(means, work)
+
+
+def exchange(conn: Connection, one_id: int, other_id: int) -> None:
+    """Two bookings of one invitee change their seats: her link leads to the other time from now on, and so do what she
+    answered and what she is still to be told."""
+    ids = (one_id, other_id)
+    seats = {row.id: row for row in conn.execute(sa.select(bookings).where(bookings.c.id.in_(ids)).with_for_update())}
+    conn.execute(bookings.update().where(bookings.c.id.in_(ids)).values(state=State.RELEASED))
+    for mine, hers in (ids, ids[::-1]):
+        row = seats[hers]
+        conn.execute(
+            bookings.update()
+            .where(bookings.c.id == mine)
+            .values(appointment_id=row.appointment_id, seat=row.seat, state=row.state)
+        )
+    for mine, values in ((one_id, {"state": "dropped"}), (other_id, {"booking_id": one_id})):
+        due = sa.and_(booking_notices.c.booking_id == mine, booking_notices.c.state == "due")
+        conn.execute(booking_notices.update().where(due).values(values))

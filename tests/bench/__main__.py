@@ -20,6 +20,8 @@ NAMES = (
     "idle",
     "folding",
     "calendars",
+    "expanding",
+    "booking",
 )
 
 

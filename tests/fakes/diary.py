@@ -31,7 +31,7 @@ class Diary(Calendar):
     writing: asyncio.Event = field(default_factory=asyncio.Event)
     _numbers: count[int] = field(default_factory=count)
 
-    Settings = Settings  # type: ignore[assignment]
+    Settings = Settings
 
     def __post_init__(self) -> None:
         self.open.set()

@@ -153,8 +153,8 @@ class Office:
 
 @asynccontextmanager
 async def open_office(core: Core, folder: Path, *, blind: bool = True) -> AsyncIterator[Office]:
-    """The office on *core*; its keeper does not run until `bookings` is entered. Unless it is *blind* it offers what the
-    rules say."""
+    """The office on *core*; its keeper does not run until `bookings` is entered. Unless it is *blind* it offers what
+    the rules say."""
     path = folder / "config.toml"
     secret = folder / "secret"
     secret.write_text("a-word-for-tests-alone")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
 from hub import Appointment, Attendee
-from hub.booking.means import AgentBusy
+from hub.booking.means import AgentBusy, CalendarState
 from hub.booking.states import Booked, Held, State
 from hub.calendars import objects
 from hub.calendars.owners import Owner, Owners
@@ -164,7 +165,7 @@ class OldAndNew:
 class Known:
     spans: tuple[tuple[int, int], ...]
     version: int
-    calendars: tuple[object, ...] = ()
+    calendars: tuple[CalendarState, ...] = ()
 
 
 async def test_another_event_comes_onto_a_booking_and_its_host_is_told_once(office: Office) -> None:
@@ -196,8 +197,6 @@ async def test_an_edit_that_comes_while_the_hub_writes_is_not_lost(office: Offic
     [event] = office.ada.events.values()
     office.ada.open.clear()
     office.ada.writing.clear()
-    import asyncio
-
     moving = asyncio.create_task(office.bookings.move(held.secret, tomorrow(12)))
     await office.ada.writing.wait()
     hers = replace(event, starts_at=tomorrow(17), ends_at=tomorrow(17, 30), sequence=1)

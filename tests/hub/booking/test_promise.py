@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from hub import Busy
 from hub.booking.states import Code, Gone, Held, Refused, State
 from tests.hub.booking.office import LI_NA, Office, tomorrow
 
@@ -43,8 +44,6 @@ async def test_two_confirmations_of_one_hold_are_one_booking(office: Office) -> 
 
 
 async def test_a_time_that_was_taken_in_the_calendar_meanwhile_is_not_promised(office: Office) -> None:
-    from hub import Busy
-
     held = await office.hold(tomorrow())
     office.ada.foreign.append(Busy(tomorrow(10, 15), tomorrow(11), "dentist"))
     with pytest.raises(Gone) as gone:

@@ -1,4 +1,4 @@
-"""Whatever happens in between: nothing is left in a calendar that is not booked, nothing is booked that is not there."""
+"""Whatever happens in between: nothing is left in a calendar that is not booked, and what is booked is there."""
 
 from __future__ import annotations
 
@@ -185,6 +185,11 @@ async def test_a_shared_appointment_fills_up_and_empties(office: Office) -> None
     [event] = office.ada.events.values()
     assert sorted(each.name for each in event.attendees) == ["li", "xi"]
     await office.hold(tomorrow(), "course")
+    moved = await office.bookings.move(held[0].secret, tomorrow(15))
+    assert (moved.id, moved.starts_at, moved.name) == (held[0].booking_id, tomorrow(15), "li")
+    await settled(office)
+    there = {event.starts_at: [each.name for each in event.attendees] for event in office.ada.events.values()}
+    assert there == {tomorrow(): ["xi"], tomorrow(15): ["li"]}
 
 
 async def test_two_hubs_write_nothing_twice(office: Office) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
@@ -16,6 +18,13 @@ from hub.store.schema import booking_links, contacts
 from tests.hub.booking.office import ADA, BEN, LI_NA, Office, tomorrow
 
 FORGED = "A" * 43
+
+
+@pytest.fixture
+def store_url(tmp_path: Path, migrated_sqlite: Path) -> str:
+    """SQLite alone: nothing here depends on the database."""
+    shutil.copyfile(migrated_sqlite, tmp_path / "hub.sqlite3")
+    return f"sqlite:///{tmp_path / 'hub.sqlite3'}"
 
 
 async def refusal(office: Office, **what: object) -> Code:
@@ -150,7 +159,6 @@ async def test_the_owner_of_the_contact_is_preferred_and_written_back(ruled_offi
 async def test_a_hold_that_expired_is_free_for_others(office: Office) -> None:
     held = await office.hold(tomorrow())
     past = datetime.now(UTC) - timedelta(minutes=1)
-    await office.core.rows("SELECT 1")
 
     def late(conn: Connection) -> int:
         conn.exec_driver_sql(f"UPDATE bookings SET held_until = {int(past.timestamp() * 1e6)}")
