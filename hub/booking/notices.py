@@ -203,7 +203,7 @@ class Notices:
         row, seat, now = about.row, about.seat, self._clock()
         stands = seat.state in BOOKED
         match due.kind:
-            case "booked" | "asked" | "moved" | "proposed" | "conflict":
+            case "booked" | "asked" | "moved" | "proposed" | "conflict" | reminders.GIVEN:
                 if not stands:
                     return "It has ended."
                 if row.ends_at <= now:

@@ -23,6 +23,8 @@ PLAN = "plan"
 """The way of a notice that goes to nobody: from it the keeper makes the reminders, which the event type says."""
 REMINDER = "reminder"
 FOLLOW_UP = "follow-up"
+GIVEN = "given"
+"""Told to a host that it is somebody else's now."""
 FOR_HOSTS = frozenset(("booked", "asked", "moved", "cancelled", "conflict"))
 _PLANNED = frozenset(("booked", "moved"))
 _OVER = frozenset(("moved", "cancelled", "declined"))
@@ -37,10 +39,22 @@ def after(
         if kind in FOR_HOSTS:
             for host in row.hosts:
                 write(conn, new_id, seat.id, kind, HOST, host, row.sequence, now)
+        if kind == "moved":
+            for host in _left(conn, seat.id, row.hosts):
+                write(conn, new_id, seat.id, GIVEN, HOST, host, row.sequence, now)
         if kind in _OVER:
             drop(conn, seat.id)
         if kind in _PLANNED:
             write(conn, new_id, seat.id, kind, PLAN, "", row.sequence, now)
+
+
+def _left(conn: Connection, booking_id: int, hosts: Sequence[str]) -> list[str]:
+    """Who was told last that it is hers, and is no host any more."""
+    query = sa.select(booking_notices.c.recipient, booking_notices.c.kind).where(
+        booking_notices.c.booking_id == booking_id, booking_notices.c.way == HOST
+    )
+    last = {row.recipient: row.kind for row in conn.execute(query.order_by(booking_notices.c.id))}
+    return [host for host, kind in last.items() if kind != GIVEN and host not in hosts]
 
 
 def plan(

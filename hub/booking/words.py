@@ -75,9 +75,7 @@ def to_invitee(reader: Reader, kind: str, facts: Facts) -> Words:
             first = t("Your meeting has a new time:")
         case "cancelled":
             subject = t("Cancelled: %(title)s") % about
-            first = (
-                t("You cancelled this meeting:") if facts.by_invitee else t("This meeting does not take place:")
-            )
+            first = t("You cancelled this meeting:") if facts.by_invitee else t("This meeting does not take place:")
         case "declined":
             subject = t("Not possible: %(title)s") % about
             first = t("%(hosts)s cannot take this meeting:") % about
@@ -124,9 +122,9 @@ def reminder_text(reader: Reader, facts: Facts) -> str:
 
 
 def to_host(reader: Reader, kind: str, facts: Facts) -> Words:
-    """What a host is told of *kind*: `booked`, `asked`, `moved`, `cancelled` or `conflict`."""
+    """What a host is told of *kind*: `booked`, `asked`, `moved`, `given`, `cancelled` or `conflict`."""
     t = reader.gettext
-    about = {"title": facts.title, "name": facts.name}
+    about = {"title": facts.title, "name": facts.name, "hosts": _names(reader, facts.hosts)}
     match kind:
         case "asked":
             subject = t("%(name)s asks for: %(title)s") % about
@@ -134,6 +132,9 @@ def to_host(reader: Reader, kind: str, facts: Facts) -> Words:
         case "moved":
             subject = t("Moved: %(title)s with %(name)s") % about
             first = t("This meeting has a new time.")
+        case "given":
+            subject = t("Given to %(hosts)s: %(title)s with %(name)s") % about
+            first = t("This meeting is not yours any more. It is now with %(hosts)s.") % about
         case "cancelled":
             subject = t("Cancelled: %(title)s with %(name)s") % about
             first = (

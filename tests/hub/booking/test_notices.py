@@ -204,7 +204,7 @@ async def test_what_is_asked_for_is_no_invitation_until_a_host_agrees(desk: Desk
     asked, to_host = await desk.tell(2)
     assert [each for each in asked.message.walk() if each.get_content_type() == "text/calendar"] == []
     assert "asks for" in to_host.message["Subject"]
-    assert f"/calendar/bookings/{booked.booking.id}" in text(to_host)
+    assert f"https://hub.example.org/contacts/{booked.booking.contact_id}" in text(to_host)
     assert await desk.notices_of("kind") == [("asked",)] * 2
     await desk.bookings.agree(booked.booking.id, actor=ADA)
     agreed, _ = await desk.tell(2)
@@ -307,6 +307,18 @@ async def test_a_host_hears_of_a_conflict_once(desk: Desk) -> None:
     (mail,) = await desk.tell(1)
     assert mail.recipients == ("ada@example.org",)
     assert mail.message["Subject"].startswith("Conflict: Consultation with Li Na, ")
+
+
+async def test_a_host_hears_that_it_is_hers_no_more(desk: Desk) -> None:
+    _, booked = await desk.book(day())
+    await desk.tell(2)
+    await desk.bookings.reassign(booked.booking.id, "ben", actor=ADA)
+    moved, to_ada = await desk.tell(2)
+    assert str(to_ada.message["Subject"]).startswith("Given to Ben: Introduction with Li Na, ")
+    event = event_of(moved, "REQUEST")
+    assert str(event["ORGANIZER"]) == "mailto:bookings@example.org"  # Ben has no address of his own
+    assert "SENT-BY" not in event["ORGANIZER"].params
+    assert ("host", "failed", "This host has no mail address.") in await desk.notices_of("way", "state", "reason")
 
 
 async def test_several_hubs_tell_each_thing_once(postgres_url: str, tmp_path: Path, mail_sink: MailSink) -> None:
