@@ -18,6 +18,8 @@ from hub.formats.ics.zones import Zones, zone_named
 MOST_BYTES = 8 << 20
 """Of a text that is read whole. A calendar that is larger is taken apart first."""
 
+_BROKEN = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError)
+"""What icalendar raises for what is broken."""
 _FOLD = re.compile(r"(?:\r?\n)+[ \t]")
 _LINES = re.compile(r"(?<=\n)")
 _TZID = re.compile(r"^TZID(?:;[^:\r\n]*)?:(.*?)\s*$", re.MULTILINE | re.IGNORECASE)
@@ -98,7 +100,7 @@ def _calendars(text: str) -> list[Component]:
         try:
             whole: list[Component] = list(Calendar.from_ical(text, multiple=True))
             reason = "it is cut off"
-        except (ValueError, KeyError, IndexError) as error:
+        except _BROKEN as error:
             whole, reason = [], str(error)
         found = whole or list(_rescued(text))
     if not found:
@@ -117,7 +119,7 @@ def _rescued(text: str) -> Iterator[Component]:
         for attempt in attempts:
             try:
                 found = list(Calendar.from_ical(attempt, multiple=True))
-            except (ValueError, KeyError, IndexError):
+            except _BROKEN:
                 continue
             yield from found
             rescued = rescued or bool(found)

@@ -123,3 +123,27 @@ END:VEVENT"""
     assert (event.access, event.transparency, event.comment) == ("PRIVATE", "TRANSPARENT", "Later, please")
     assert (event.url, event.zone, event.description) == ("https://example.com/1", "Europe/Berlin", "")
     assert event.organizer == ics.Attendee("mailto:ada@example.com", sent_by="mailto:office@example.com")
+
+
+@pytest.mark.parametrize(
+    ("line", "starts"),
+    [
+        (b"BEGIN:VTIMEONE\r\nTZID:X\r\nEND:VTIMEZONE", 0),
+        (b"DURATION:P99999999999D", 1),
+        (b"DTSTART;TZID=Pacific/Auckland:00010101T000000", 0),
+        (b"EXDATE:", 1),
+    ],
+)
+def test_what_breaks_the_parser_costs_an_event_at_most(line: bytes, starts: int) -> None:
+    whole = b"UID:2\r\nDTSTART:20260715T120000Z"
+    raw = b"\r\n".join(
+        [
+            b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1",
+            line,
+            b"DTSTART:20260715T120000Z\r\nEND:VEVENT\r\nBEGIN:VEVENT",
+            whole,
+            b"END:VEVENT\r\nEND:VCALENDAR",
+        ]
+    )
+    read = [event.uid for event in ics.events(raw) if event.start]
+    assert (read.count("1"), read.count("2")) == (starts, 1)
