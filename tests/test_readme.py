@@ -108,9 +108,9 @@ class Reader:
 
 @contextmanager
 def followed(folder: Path) -> Iterator[Reader]:
-    """Everything of "First steps" that is set in the config is set, but the mailbox, whose server is nowhere."""
+    """Everything of "First steps" that is set in the config is set, but mailbox and calendar, whose servers are nowhere."""
     reader = Reader(folder)
-    added = [block for block in blocks("First steps", "toml") if "imap" not in block]
+    added = [block for block in blocks("First steps", "toml") if "imap" not in block and "caldav" not in block]
     assert len(added) == 3
     shipped = (ROOT / "config.toml").read_text("utf-8")
     (folder / "config.toml").write_text(reader.here(shipped) + "\n".join(added), "utf-8")
