@@ -108,7 +108,7 @@ class Reader:
 
 @contextmanager
 def followed(folder: Path) -> Iterator[Reader]:
-    """Everything of "First steps" that is set in the config is set, but mailbox and calendar, whose servers are nowhere."""
+    """All of "First steps" that is set in the config is set, but mailbox and calendar: their servers are nowhere."""
     reader = Reader(folder)
     added = [block for block in blocks("First steps", "toml") if "imap" not in block and "caldav" not in block]
     assert len(added) == 3
