@@ -105,44 +105,47 @@ class Notices:
         store = self._means.store
         while due := await store.read(lambda conn: _due(conn, self._clock())):
             for each in due:
-                if each.way == PLAN:
-                    await store.write(lambda conn, each=each: self._plan(conn, each), Lane.BULK)  # type: ignore[misc]
-                else:
-                    await self._tell(each)
+                try:
+                    await self._see_to(each)
+                except Unavailable:
+                    raise
+                except Exception as error:  # one that cannot be told must not stand before all others
+                    log.exception("booking/%s: the notice %s cannot be given", each.booking_id, each.kind)
+                    await self._settle(Made(each, "failed", fault(error)))
 
-    async def _tell(self, due: Due) -> None:
-        store = self._means.store
+    async def _see_to(self, due: Due) -> None:
+        if due.way == PLAN:
+            await self._means.store.write(lambda conn: self._plan(conn, due), Lane.BULK)
+            return
         for _ in range(TRIES):
-            try:
-                made = await store.read(lambda conn: self._made(conn, due))
-            except Unavailable:
-                raise
-            except Exception as error:
-                log.exception("booking/%s: the notice %s cannot be made", due.booking_id, due.kind)
-                made = Made(due, "failed", fault(error))
+            made = await self._means.store.read(lambda conn: self._made(conn, due))
             if made is None:
                 return
-            if made.plan is not None:
-                await asyncio.to_thread(self._dispatch.settle, made.plan)
             try:
-                await store.write(lambda conn, made=made: self._take(conn, made), Lane.BULK)  # type: ignore[misc]
+                await self._settle(made)
             except Meanwhile:
                 continue
-            if made.plan is not None:
-                self._taken()
-            elif made.state == "failed":
-                log.warning("booking/%s: nobody is told %s: %s", due.booking_id, due.kind, made.reason)
             return
         log.warning("booking/%s changes faster than it can be told", due.booking_id)
-        await store.write(lambda conn: self._take(conn, Made(due, "failed", "It changed all the time.")), Lane.BULK)
+        await self._settle(Made(due, "failed", "It changed all the time."))
+
+    async def _settle(self, made: Made) -> None:
+        """Write down what became of it, and have the letter leave. Raises `Meanwhile`."""
+        if made.plan is not None:
+            await asyncio.to_thread(self._dispatch.settle, made.plan)
+        await self._means.store.write(lambda conn: self._take(conn, made), Lane.BULK)
+        if made.plan is not None:
+            self._taken()
+        elif made.state == "failed":
+            log.warning("booking/%s: nobody is told %s: %s", made.due.booking_id, made.due.kind, made.reason)
 
     # --- within transactions ------------------------------------------------------------------------------------------
 
     def _plan(self, conn: Connection, due: Due) -> None:
         """Make the reminders of a booking as it stands, once."""
+        about = self._about(conn, due.booking_id, lock=True)  # who moves it now drops these reminders, too
         if not _done(conn, [due.id], "done"):
             return
-        about = self._about(conn, due.booking_id)
         now = self._clock()
         if about is None or about.spec is None or about.seat.state is not State.CONFIRMED:
             return
@@ -167,9 +170,13 @@ class Notices:
             return Made(due, "failed", str(verdict), others=others)
         return Made(due, "sent", plan=plan, others=others, sequence=about.row.sequence, seat=about.seat.state)
 
-    def _about(self, conn: Connection, booking_id: int) -> About | None:
-        seat = rows.guest(conn, bookings.c.id == booking_id)
-        row = rows.appointment(conn, seat.appointment_id) if seat else None
+    def _about(self, conn: Connection, booking_id: int, *, lock: bool = False) -> About | None:
+        """The booking as it stands. *lock*: nobody else changes it in this transaction; locked in the order in which
+        all others do."""
+        which = bookings.c.id == booking_id
+        seat = rows.guest(conn, which)
+        row = rows.appointment(conn, seat.appointment_id, lock=lock) if seat else None
+        seat = rows.guest(conn, which, lock=True) if lock else seat
         if seat is None or row is None:
             return None
         listed = self._means.catalogue.find_in(conn, row.event_type)
@@ -226,14 +233,13 @@ class Notices:
 
     def _take(self, conn: Connection, made: Made) -> None:
         """Write down what became of it. Raises `Meanwhile` where the booking is another one by now."""
+        about = self._about(conn, made.due.booking_id, lock=True) if made.plan is not None else None
         if not _done(conn, [made.due.id], made.state, made.reason):
             return
         _done(conn, made.others, "dropped", "It was told together with what came after it.")
         if made.plan is None:
             return
-        seat = rows.guest(conn, bookings.c.id == made.due.booking_id, lock=True)
-        row = rows.appointment(conn, seat.appointment_id) if seat else None
-        if seat is None or row is None or (row.sequence, seat.state) != (made.sequence, made.seat):
+        if about is None or (about.row.sequence, about.seat.state) != (made.sequence, made.seat):
             raise Meanwhile
         letter_id = self._dispatch.put(conn, made.plan)
         conn.execute(booking_notices.update().where(booking_notices.c.id == made.due.id).values(letter_id=letter_id))
