@@ -32,6 +32,7 @@ import sqlalchemy as sa
 import uvloop
 
 from hub.booking.states import Gone, Invitee, Refused
+from hub.cli.serve import SWITCH_SECONDS
 from hub.config import load
 from hub.service import Service
 from hub.store.migrate import upgrade
@@ -271,6 +272,7 @@ def run() -> str:
 
 if __name__ == "__main__":
     what, url, folder, hub, hubs = sys.argv[1:]
+    sys.setswitchinterval(SWITCH_SECONDS)  # as `hub serve` does
     if what == "ours":
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             print(json.dumps(runner.run(ours(url, Path(folder), int(hub), int(hubs)))), flush=True)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy import Connection
 
 from hub import Busy
+from hub.booking import holding
 from hub.booking.states import Code, Gone, Held, Refused, State
+from hub.store.schema import appointment_hosts, bookings
 from tests.hub.booking.office import LI_NA, Office, tomorrow
 
 
@@ -82,3 +86,22 @@ async def test_moved_and_cancelled_everywhere(office: Office) -> None:
     told = await office.core.rows("SELECT kind, sequence FROM booking_notices WHERE way = 'mail' ORDER BY sequence")
     assert told == [("booked", 0), ("moved", 1), ("cancelled", 2)]
     assert booked.booking.id == cancelled.id
+
+
+async def test_the_database_itself_refuses_what_overlaps(office: Office) -> None:
+    held = await office.hold(tomorrow())
+    other = await office.hold(tomorrow(12))
+
+    def onto(conn: Connection) -> int:
+        mine = sa.select(bookings.c.appointment_id).where(bookings.c.id.in_([held.booking_id, other.booking_id]))
+        ids = conn.scalars(mine.order_by(bookings.c.id)).all()
+        times = conn.execute(sa.select(appointment_hosts).where(appointment_hosts.c.appointment_id == ids[0])).one()
+        return conn.execute(
+            appointment_hosts.update()
+            .where(appointment_hosts.c.appointment_id == ids[1])
+            .values(blocked_from=times.blocked_from, blocked_until=times.blocked_until)
+        ).rowcount
+
+    with pytest.raises(sa.exc.IntegrityError) as refused:
+        await office.core.store.write(onto)
+    assert holding.overlaps(refused.value)
