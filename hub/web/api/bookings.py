@@ -17,6 +17,8 @@ from hub.crm.records import Unknown
 from hub.privacy.visibility import Actor, Authority, Scope
 from hub.web.access import Visitor
 from hub.web.api.endpoint import Endpoints, Id, Moment, Shape, answer, commas, missing, record_id
+from hub.web.book.page import wrong_words
+from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
 from hub.web.pages import calendar_words
 from hub.web.pages.frame import reader
@@ -184,7 +186,7 @@ async def add_booking(request: web.Request, visitor: Visitor, body: BookingIn) -
     if event_type is None:
         raise missing("There is no such event type.")
     name, mail, link = body.name, body.mail, ""
-    with problems():
+    with problems(reader(request)):
         if body.contact:
             contact = (await service.directory.get(actor, int(body.contact))).contact
             mails = [each.handle for each in contact.identities if each.handle.startswith("mailto:")]
@@ -268,7 +270,7 @@ async def propose(request: web.Request, visitor: Visitor, body: Nothing) -> web.
 async def add_link(request: web.Request, visitor: Visitor, body: LinkIn) -> web.Response:
     """Make a one-time link."""
     contact = int(body.contact) if body.contact else None
-    with problems():
+    with problems(reader(request)):
         url = await request.app[SERVICE].links.make(body.event_type, contact, body.days, writer(visitor))
     return answer(LinkOut(url=url), 201)
 
@@ -281,15 +283,19 @@ def writer(visitor: Visitor) -> Actor:
 
 
 @contextmanager
-def problems() -> Generator[None]:
+def problems(speaks: Reader) -> Generator[None]:
     """What booking refuses, as problems."""
     try:
         yield
     except Gone as error:
-        near = [{"starts_at": each.starts_at.isoformat(), "ends_at": each.ends_at.isoformat()} for each in error.alternatives]
+        near = [
+            {"starts_at": each.starts_at.isoformat(), "ends_at": each.ends_at.isoformat()}
+            for each in error.alternatives
+        ]
         raise Problem(409, "gone", str(error), alternatives=near) from error
     except Refused as error:
-        errors = [FieldError(name, text) for name, text in error.fields.items()]
+        wrong = error.fields if error.code is Code.BAD_ANSWERS else {}
+        errors = [FieldError(name, wrong_words(speaks, code)) for name, code in wrong.items()]
         raise Problem(_STATUS.get(error.code, 422), error.code.value, error.text, errors=errors) from error
     except Unknown as error:
         raise missing() from error
@@ -338,6 +344,6 @@ def _bookings(request: web.Request) -> Bookings:
 
 
 async def _done(request: web.Request, work: Awaitable[BookingView]) -> web.Response:
-    with problems():
+    with problems(reader(request)):
         view = await work
     return answer(shown(request, view))

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from pydantic import BaseModel, Field, StringConstraints
@@ -18,6 +19,7 @@ from hub.privacy.visibility import Scope
 from hub.web.access import Visitor
 from hub.web.api.bookings import writer
 from hub.web.api.endpoint import Endpoints, Moment, Shape, answer, missing
+from hub.web.i18n import zones
 from hub.web.keys import SERVICE
 from hub.web.pages import calendar_words
 from hub.web.pages.frame import reader
@@ -182,14 +184,18 @@ async def list_slots(request: web.Request, visitor: Visitor, query: SlotsQuery) 
     found = await listed(request)
     since = query.since or datetime.now(UTC)
     until = min(query.until or since + timedelta(days=7), since + LONGEST_ASKED)
-    zone = reader(request) if not query.zone else None
+    if query.zone and query.zone not in zones():
+        errors = [FieldError("zone", "There is no such time zone.")]
+        raise Problem(422, "unknown-zone", "Some fields cannot be taken as they are.", errors=errors)
+    zone = ZoneInfo(query.zone or "UTC")
     with _problems():
         offer = await request.app[SERVICE].slots.offered(
             found.slug, query.duration or found.event_type.durations[0], since, until, host=query.host
         )
-    del zone
     slots = [
-        SlotOut(starts_at=each.starts_at, ends_at=each.ends_at, seats_left=each.seats_left)
+        SlotOut(
+            starts_at=each.starts_at.astimezone(zone), ends_at=each.ends_at.astimezone(zone), seats_left=each.seats_left
+        )
         for each in (*offer.slots, *((offer.next,) if offer.next else ()))
     ]
     last = slots.pop() if offer.next else None
