@@ -128,7 +128,8 @@ def _introduce(config: Config, passwords: Mapping[str, str], speed: float) -> No
     print("A day at Lumen, a lamp maker in Berlin. Everybody in it is invented.\n")
     print(f"  Open    {config.public_url}")
     print(f"  Log in  ada   {passwords['ada']}")
-    print(f"          ben   {passwords['ben']}   (in a private window: two phones, two screens)\n")
+    print(f"          ben   {passwords['ben']}   (in a private window: two phones, two screens)")
+    print(f"  Book    {config.public_url}/book/   (as a customer would)\n")
     print(
         f"The day takes about {60 / speed:.0f} s, and begins when a page is open. The pages show the real time.\n",
         flush=True,

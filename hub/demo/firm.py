@@ -91,6 +91,29 @@ wed = "09:00-18:00"
 thu = "09:00-18:00"
 fri = "09:00-16:00"
 
+[booking]
+company = "Lumen"
+
+[event_types.showroom]
+title       = "A visit to the showroom"
+description = "See our lamps lit, and take the ones you like in your hands."
+durations   = [30, 60]
+hosts       = ["ada", "ben"]
+assign      = "round-robin"
+hours       = "office"
+team        = "sales"
+place       = {{{{ kind = "address", value = "Lampenstraße 1, Berlin" }}}}
+
+[event_types.call]
+title     = "A call about your project"
+durations = [20]
+hosts     = ["ada", "ben"]
+assign    = "round-robin"
+hours     = "office"
+team      = "sales"
+place     = {{{{ kind = "we-call" }}}}
+questions = [{{{{ id = "project", label = "What is it about?", type = "long" }}}}]
+
 [plans.front-desk]
 start = "open"
 
