@@ -21,7 +21,7 @@ VERSION = 1
 ALWAYS = datetime.fromtimestamp(0, UTC)
 FOREVER = datetime(2105, 1, 1, tzinfo=UTC)
 _RECURS = re.compile(rb"^(?:RRULE|RDATE)[;:]", re.MULTILINE | re.IGNORECASE)
-_MADE_WITH = tuple(version(name) for name in ("tzdata", "icalendar", "recurring-ical-events"))
+_MADE_WITH = tuple(version(name) for name in ("tzdata", "icalendar", "python-dateutil"))
 
 
 @dataclass(frozen=True, slots=True)
