@@ -44,7 +44,7 @@ class Refused(Exception):
 @dataclass(slots=True)
 class Place:
     """One calendar: its events by id in the order of their last change, deleted ones among them. Sync tokens before the
-    change *oldest* are void."""
+    change *oldest* are void, and page tokens."""
 
     id: str
     name: str
@@ -107,7 +107,7 @@ class GoogleCalendar:
         self.change(place, id, status="cancelled")
 
     def forget(self, place: str) -> None:
-        """Every sync token that was given so far is void."""
+        """Every sync token and page token that was given so far is void."""
         self.places[place].oldest = next(self._numbers)
 
     def push(self, place: str, state: str = "exists") -> list[dict[str, str]]:
@@ -204,6 +204,8 @@ class GoogleCalendar:
         since, single = 0, query.get("singleEvents", "false")
         # A page goes on with what was there when the first was read.
         until = int(page.partition("/")[2]) if page else next(self._numbers)
+        if until < place.oldest:
+            raise Refused(410, "updatedMinTooLongAgo", "The page token is no longer valid.")
         if token := query.get("syncToken"):
             if _NOT_WITH_A_TOKEN & query.keys():
                 raise Refused(400, "invalid", "Sync token cannot be used with other query restrictions")
