@@ -31,6 +31,8 @@ from hub.vocabulary import Kept
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
+WATCH_SECONDS = 5.0
+"""How often at most all that is booked is compared with the timeline and the calendars."""
 CLAIM = timedelta(seconds=60)
 AT_ONCE = 8
 _FIRST_DELAY = 5.0
@@ -46,6 +48,7 @@ class Keeper:
         self._task: asyncio.Task[None] | None = None
         self._rests = asyncio.Event()
         self._versions: dict[str, int] = {}
+        self._watch_at = 0.0
 
     async def __aenter__(self) -> Self:
         if self._means.store.dialect == "sqlite":  # whoever wrote from this store is gone
@@ -70,7 +73,8 @@ class Keeper:
     async def _run(self) -> None:
         while True:
             try:
-                await self.once()
+                watches = asyncio.get_running_loop().time() >= self._watch_at
+                await self.once(watches=watches)
             except Unavailable as verdict:
                 log.warning("bookings: %s", verdict)
             except Exception:
@@ -82,13 +86,16 @@ class Keeper:
                     await self._news.wait()
             self._news.clear()
 
-    async def once(self) -> None:
-        """See to everything that is due now."""
+    async def once(self, *, watches: bool = True) -> None:
+        """See to everything that is due now; where it *watches*, to what others changed, too."""
         now = datetime.now(UTC)
         store = self._means.store
         if await store.read(lambda conn: _expired(conn, now)):
             await store.write(lambda conn: holding.release_expired(conn, now), Lane.BULK)
         await self._write_due()
+        if not watches:
+            return
+        self._watch_at = asyncio.get_running_loop().time() + WATCH_SECONDS
         await watching.retell(self._means)
         self._versions = await watching.conflicts(self._means, self._versions)
 
