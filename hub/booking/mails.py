@@ -110,7 +110,7 @@ def _to_host(conn: Connection, means: Means, way: Way, due: Due, about: About) -
         mail=about.seat.mail,
         phone=_phone(means, about.seat.phone),
         notes=writing.text(about.spec, [replace(about.seat, phone="")]),
-        page=_page(means, about.seat),
+        page=f"{means.config.public_url}/calendar/bookings/{about.seat.id}",
         link="",
     )
     said = words.to_host(Reader.at(language, zone), due.kind, facts)
@@ -145,12 +145,6 @@ def _facts(conn: Connection, means: Means, about: About, *, invitee: bool) -> Fa
         by_invitee=ended[0] == "invitee" and invitee,
         reason=ended[1],
     )
-
-
-def _page(means: Means, seat: Guest) -> str:
-    """Where a host sees it: on the page of who booked."""
-    contact = f"/contacts/{seat.contact_id}" if seat.contact_id else "/"
-    return f"{means.config.public_url}{contact}"
 
 
 def _phone(means: Means, typed: str) -> str:

@@ -204,7 +204,7 @@ async def test_what_is_asked_for_is_no_invitation_until_a_host_agrees(desk: Desk
     asked, to_host = await desk.tell(2)
     assert [each for each in asked.message.walk() if each.get_content_type() == "text/calendar"] == []
     assert "asks for" in to_host.message["Subject"]
-    assert f"https://hub.example.org/contacts/{booked.booking.contact_id}" in text(to_host)
+    assert f"https://hub.example.org/calendar/bookings/{booked.booking.id}" in text(to_host)
     assert await desk.notices_of("kind") == [("asked",)] * 2
     await desk.bookings.agree(booked.booking.id, actor=ADA)
     agreed, _ = await desk.tell(2)
