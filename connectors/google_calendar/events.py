@@ -81,7 +81,7 @@ def text(resource: Resource, uid: str) -> bytes:
         if resource.get(key):
             event.add(name, _clean(resource[key]))
     if link := resource.get("hangoutLink"):
-        event.add("url", _clean(link))
+        event.add("url", _line(link))
     status = "CANCELLED" if cancelled else "TENTATIVE" if resource.get("status") == "tentative" else "CONFIRMED"
     event.add("status", status)
     # The account may have other addresses than the hub knows of.
@@ -200,15 +200,20 @@ def _attendees(resource: Resource) -> list[dict[str, Any]]:
 
 
 def _person(told: Mapping[str, Any]) -> vCalAddress:
-    person = vCalAddress(f"mailto:{_clean(told['email'])}")
+    person = vCalAddress(f"mailto:{_line(told['email'])}")
     if told.get("displayName"):
-        person.params["CN"] = vText(_clean(told["displayName"]).replace('"', "'"))
+        person.params["CN"] = vText(_line(told["displayName"]).replace('"', "'"))
     return person
 
 
 def _clean(value: object) -> str:
     """Text without control characters, which would end a line."""
     return "".join(each for each in str(value) if each >= " " or each in "\n\t")
+
+
+def _line(value: object) -> str:
+    """*value* on one line, as addresses and names have to be."""
+    return " ".join("".join(each if each.isprintable() else " " for each in str(value)).split())
 
 
 def _with_rules(written: bytes, resource: Resource) -> bytes:

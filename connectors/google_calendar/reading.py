@@ -131,8 +131,10 @@ class Reading:
             return hub.Removed(calendar, name)
         try:
             return hub.Scheduled(copy, str(resource.get("etag") or ""), text(resource, uid))
-        except Odd as error:
-            return hub.Unreadable(orjson.dumps(resource), f"an event of Google's: {error}", datetime.now(UTC), copy)
+        except (Odd, ValueError, TypeError) as error:
+            # What the library finds wrong with a value costs this event and no other.
+            why = str(error) if isinstance(error, Odd) else "one of its values cannot be written as iCalendar"
+            return hub.Unreadable(orjson.dumps(resource), f"an event of Google's: {why}", datetime.now(UTC), copy)
 
     async def _uid(self, calendar: str, resource: Resource) -> str:
         """Its UID; of a cancelled instance Google may say only of which series it is. "" where that is gone."""
@@ -140,7 +142,7 @@ class Reading:
             return str(resource["iCalUID"])
         series = series_of(resource)
         if (calendar, series) not in self._uids:
-            answer = await self._server.ask("GET", events(calendar, series), accept=(404, 410))
+            answer = await self._server.ask("GET", events(calendar, series), accept=(400, 404, 410))
             told: Mapping[str, Any] = answer.json() if answer.status == 200 else {}
             gone = told.get("status") == "cancelled"
             self._uids[calendar, series] = "" if gone else str(told.get("iCalUID") or "")
