@@ -15,7 +15,7 @@ from tests.story.firm import rings
 from tests.story.pages import Desk, Inbox, Pop, Timeline
 from tests.story.test_pop import LI_NA, SHARED, UNKNOWN
 
-PAGES = ("/", "/inbox", "/contacts", "/calls", "/sources", "/settings")
+PAGES = ("/", "/inbox", "/contacts", "/calls", "/calendar", "/sources", "/settings")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 FIRST_VIEW = 150_000
 

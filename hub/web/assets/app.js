@@ -16,6 +16,7 @@ import "./pop.js";
 import "./dial.js";
 import "./availability.js";
 import "./calls.js";
+import "./calendar.js";
 import "./tasks.js";
 import "./news.js";
 import "./sources.js";

@@ -8,6 +8,9 @@ from hub.sources.habits import Habits
 from hub.web.keys import ERROR_PAGE, SERVICE
 from hub.web.pages import (
     availability,
+    calendar,
+    calendar_bookings,
+    calendar_types,
     calls,
     calls_lists,
     calls_missed,
@@ -69,6 +72,16 @@ def add_routes(app: web.Application) -> None:
     router.add_get(r"/calls/lists/{id:\d{1,19}}", calls_lists.one)
     router.add_get("/calls/plans", calls_plans.plans)
     router.add_get("/calls/plans/{name}/trial", calls_plans.trial)
+    router.add_get("/calendar", calendar.week)
+    router.add_get("/calendar/bookings", calendar_bookings.bookings)
+    router.add_get(r"/calendar/bookings/{id:\d{1,19}}", calendar_bookings.one)
+    router.add_get(r"/calendar/bookings/{id:\d{1,19}}/{deed}", calendar_bookings.deed)
+    router.add_get("/calendar/meet", calendar_bookings.meet)
+    router.add_get("/calendar/types", calendar_types.types)
+    router.add_get("/calendar/types/new", calendar_types.edit)
+    router.add_get(r"/calendar/types/{slug:[a-z0-9_-]{1,64}}/edit", calendar_types.edit)
+    router.add_get("/calendar/explain", calendar.explain)
+    router.add_get("/calendar/feeds", calendar.feeds)
     router.add_get("/availability", availability.availability)
     router.add_get("/availability/me", availability.mine)
     router.add_get("/availability/colleagues", availability.of_colleagues)

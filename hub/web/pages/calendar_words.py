@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 
 from hub.booking.explain import Explanation
 from hub.booking.rules import Reason
@@ -150,8 +150,3 @@ def _clock(reader: Reader, value: object) -> str:
 def _day(reader: Reader, value: object) -> str:
     moment = _moment(value)
     return reader.date(moment) if moment else ""
-
-
-def day_words(reader: Reader, day: date) -> str:
-    """A day in a heading."""
-    return reader.weekday(day)

@@ -8,12 +8,14 @@ from datetime import timedelta
 from aiohttp import web
 from sqlalchemy import Connection
 
+from hub.booking.bookings import Filter
 from hub.formats.handles import display
 from hub.inbox.listing import Row as Conversation
 from hub.inbox.listing import State, Wanted, page
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
 from hub.web.pages import frame, words
+from hub.web.pages.calendar_bookings import row as booking
 from hub.web.pages.inbox import Row, rows
 from hub.web.pages.sources import RED, Source, listed
 from hub.web.pages.tasks import Promise, promises
@@ -49,6 +51,10 @@ async def now(request: web.Request) -> web.Response:
 
     waits, unknown, found, mine = await frame.read(request, work)
     red = [source for source in found if source.state in RED]
+    coming = await request.app[SERVICE].bookings.listed(Filter(since=speaks.now, host=who.agent)) if who.agent else ()
+    booked = [
+        booking(speaks, each, agents, who) for each in coming if each.state == "asked" or each.conflict or each.overlaps
+    ]
     return await frame.page(
         request,
         "now.html",
@@ -59,6 +65,7 @@ async def now(request: web.Request) -> web.Response:
         strangers=strangers(speaks, unknown, rows(speaks, unknown, agents, request))[:SHOWN],
         red=red,
         promised=mine,
+        booked=booked,
         none=not found,
     )
 

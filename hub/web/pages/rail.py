@@ -62,6 +62,7 @@ def items(reader: Reader, here: str, counts: Counts, *, admin: bool) -> list[Ite
         ),
         Item("people", "/contacts", t("People"), "people", "p", here == "people"),
         Item("calls", "/calls", t("Calls"), "calls", "c", here == "calls"),
+        Item("calendar", "/calendar", t("Calendar"), "meeting", "b", here == "calendar"),
         Item(
             "sources", "/sources", t("Sources"), "sources", "s", here == "sources", last=True,
             red=str(counts.red or ""), red_words=reader.ngettext("needs you", "need you", counts.red),
