@@ -28,8 +28,8 @@ LISTED = 100
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One thing in quarantine. *kind* is `mail`, `delivery`, `event` or `calendar`; *state* `open` or `replayed`; *size* in bytes,
-    *at* UTC."""
+    """One thing in quarantine. *kind* is `mail`, `delivery`, `event` or `calendar`; *state* `open` or `replayed`;
+    *size* in bytes, *at* UTC."""
 
     id: int
     source: str
