@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from hub import bulk, loans, quarantine, staff
+from hub.booking import operations as booking
 from hub.crm import imports
 from hub.dialing import operations as dialing
 from hub.grants import report
@@ -23,6 +24,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "quarantine.replay": quarantine.replay_operation,
         "quarantine.show": quarantine.show_operation,
         "sources": states.list_operation,
+        **booking.OPERATIONS,
         **dialing.OPERATIONS,
         **routing.OPERATIONS,
         **staff.OPERATIONS,

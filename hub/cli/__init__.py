@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 COMMANDS = (
-    *("serve", "check", "ingest", "contacts", "quarantine", "sources", "mail", "calls"),
+    *("serve", "check", "ingest", "contacts", "quarantine", "sources", "mail", "calls", "booking"),
     *("user", "token", "demo", "bench", "doctor"),
 )
 
