@@ -175,6 +175,23 @@ def test_where_no_hub_runs_the_command_books_itself(tmp_path: Path) -> None:
     assert again.stderr.startswith(f"hub: {DAY}T10:00 is not free (Europe/Berlin). The nearest that are: ")
 
 
+def test_a_host_whose_calendar_was_never_read_is_left_out_and_the_calendar_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    feed = '[sources.ada-feed]\nprovider = "ical"\nagents = ["ada"]\nurl = "https://ada.example.org/feed.ics"\n'
+    (tmp_path / "config.toml").write_text(CONFIG.format(port=free_port()) + feed)
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["booking", "slots", "intro"]) == 0
+    told = capsys.readouterr()
+    assert told.out == "No time is offered then.\n"
+    assert told.err == "ada: left out, a calendar is out of date. See: hub sources\n"
+    assert main(["booking", "explain", "intro", f"{DAY}T10:00"]) == 0
+    (closes,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("  no "))
+    assert closes.startswith("  no   Her calendar is too old to be relied on.")
+    assert closes.endswith(" (ada-feed, not read yet)")
+
+
 def _berlin(moment: str) -> str:
     """That half hour as it reads in Berlin, whatever time of the year the test runs in."""
     begin = datetime.fromisoformat(moment).astimezone(ZoneInfo("Europe/Berlin"))
