@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from hub.booking.states import BookingView, Invitee
 from hub.privacy.visibility import Authority
+from tests.hub.calendars.diary import ics, scheduled, vevent
 from tests.hub.web.office import Office, open_office
 from tests.servers.chromium import Complaints
 from tests.story import firm
@@ -28,6 +29,11 @@ tue = "09:00-17:00"
 wed = "09:00-17:00"
 thu = "09:00-17:00"
 fri = "09:00-17:00"
+
+[sources.ben-calendar]
+provider = "ical"
+agents = ["ben"]
+url = "https://calendar.lumen.example/ben.ics"
 
 [booking]
 company = "Lumen"
@@ -143,6 +149,25 @@ async def test_why_a_time_is_not_offered(browser: Browser, office: Office, compl
         await page.goto(f"/calendar/explain?type=intro&at={day}T20:00")
         await expect(page.get_by_text("This time is not offered.")).to_be_visible()
         await expect(page.locator(".closes")).to_contain_text("Outside her working hours.")
+
+
+async def test_of_a_colleagues_private_event_only_that_she_is_busy_is_seen(
+    browser: Browser, office: Office, complaints: Complaints
+) -> None:
+    begins = next_monday() + timedelta(days=2, hours=10)
+    items = [
+        scheduled("1", ics(vevent("1", begins, "SUMMARY:Dentist", "CLASS:PRIVATE")), place="/ben/"),
+        scheduled("2", ics(vevent("2", begins + timedelta(minutes=30), "SUMMARY:Fair in Milan")), place="/ben/"),
+    ]
+    await office.service.ingest.record("ben-calendar", items, live=True)
+    async with Desk.open(browser, office, complaints) as desk:
+        page = await desk.log_in("ada")
+        await page.goto(f"/calendar?day={next_monday().date()}&agent=ben")
+        await expect(page.locator(".block.taken")).to_have_count(2)
+        await expect(page.locator(".block.taken .strong")).to_have_text(["busy", "Fair in Milan"])
+        assert "Dentist" not in await page.content()
+        await expect(page.locator(".notice.late")).to_contain_text("No time is offered meanwhile.")
+        assert await faults(page) == []
 
 
 PATHS = ("/calendar/bookings?of=all", "/calendar/types", "/calendar/types/new", "/calendar/feeds")
