@@ -17,7 +17,6 @@ from hub.crm.records import Unknown
 from hub.privacy.visibility import Actor, Authority, Scope
 from hub.web.access import Visitor
 from hub.web.api.endpoint import Endpoints, Id, Moment, Shape, answer, commas, missing, record_id
-from hub.web.book.page import wrong_words
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
 from hub.web.pages import calendar_words
@@ -295,7 +294,7 @@ def problems(speaks: Reader) -> Generator[None]:
         raise Problem(409, "gone", str(error), alternatives=near) from error
     except Refused as error:
         wrong = error.fields if error.code is Code.BAD_ANSWERS else {}
-        errors = [FieldError(name, wrong_words(speaks, code)) for name, code in wrong.items()]
+        errors = [FieldError(name, calendar_words.wrong(speaks, code)) for name, code in wrong.items()]
         raise Problem(_STATUS.get(error.code, 422), error.code.value, error.text, errors=errors) from error
     except Unknown as error:
         raise missing() from error

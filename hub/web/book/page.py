@@ -12,7 +12,7 @@ from hub.booking.choosing import Slot
 from hub.web.book import visitor
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
-from hub.web.pages import frame
+from hub.web.pages import calendar_words, frame
 
 PUBLIC = ("/book/", "/booking/", "/link/")
 """The paths under which nobody is asked who she is."""
@@ -44,7 +44,7 @@ def show(request: web.Request, template: str, reader: Reader, status: int = 200,
         here=here,
         said=said,
         asked=lambda name: said.get(name, ""),
-        words_of=lambda code: wrong_words(reader, code),
+        words_of=lambda code: calendar_words.wrong(reader, code),
         fields=carried(reader.timezone),
         along=f"?{urlencode(links)}" if (links := carried(said.get("zone", ""))) else "",
         embedded=request.query.get("embed") == "1",
@@ -81,21 +81,6 @@ def zone_name(reader: Reader) -> str:
     offset = reader.local(reader.now).strftime("%z")
     hours, minutes = int(offset[:3]), offset[3:5]
     return f"{city} (UTC{hours:+d}{'' if minutes == '00' else f':{minutes}'})"
-
-
-def wrong_words(reader: Reader, code: str) -> str:
-    """What is wrong with a field, by its code (`hub.booking.questions.WrongAnswers`)."""
-    t = reader.gettext
-    return {
-        "missing": t("Please fill this in."),
-        "too-long": t("This is too long."),
-        "no-mail": t("This is no mail address."),
-        "no-phone": t("This is no phone number. Begin it with + and the country code."),
-        "no-option": t("Choose one of these."),
-        "no-number": t("Write a number."),
-        "no-date": t("Choose a date."),
-        "refused-mail": t("Bookings with this kind of mail address are not taken. Please use your own."),
-    }.get(code, t("This cannot be read."))
 
 
 def told(slots: Sequence[Slot]) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from hub.web.book.month import month, month_name, parts
 from hub.web.book.times import GATE, event_type_of, given, moment
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
+from hub.web.pages import calendar_words
 from hub.web.problems import FieldError, Problem
 
 _STATUS = {Code.UNKNOWN_TYPE: 404, Code.UNKNOWN_BOOKING: 404, Code.LINK: 410, Code.UNREACHABLE: 503, Code.OVER: 410}
@@ -74,7 +75,7 @@ def _seen(
     secret = request.match_info["secret"]
     context: dict[str, Any] = {"booking": booking, "type": event_type, "secret": secret}
     if booking.state is State.HELD and booking.held_until and booking.held_until > datetime.now(UTC):
-        words = {field: page.wrong_words(reader, code) for field, code in (wrong or {}).items()}
+        words = {field: calendar_words.wrong(reader, code) for field, code in (wrong or {}).items()}
         return page.show(request, "who.html", reader, status, **context, wrong=words, sent=sent or {}, trap=HONEYPOT)
     if booking.state in BOOKED:
         agents = request.app[SERVICE].config.agents
@@ -315,7 +316,7 @@ def _wrong(
     sent: Mapping[str, Any],
 ) -> web.Response:
     if _is_json(request):
-        errors = [FieldError(field, page.wrong_words(reader, code)) for field, code in fields.items()]
+        errors = [FieldError(field, calendar_words.wrong(reader, code)) for field, code in fields.items()]
         raise Problem(422, "bad-answers", "Something in the form is missing or cannot be read.", errors=errors)
     return _seen(request, booking, event_type, reader, 422, fields, sent)
 

@@ -150,3 +150,18 @@ def _clock(reader: Reader, value: object) -> str:
 def _day(reader: Reader, value: object) -> str:
     moment = _moment(value)
     return reader.date(moment) if moment else ""
+
+
+def wrong(reader: Reader, code: str) -> str:
+    """What is wrong with a field, by its code (`hub.booking.questions.WrongAnswers`)."""
+    t = reader.gettext
+    return {
+        "missing": t("Please fill this in."),
+        "too-long": t("This is too long."),
+        "no-mail": t("This is no mail address."),
+        "no-phone": t("This is no phone number. Begin it with + and the country code."),
+        "no-option": t("Choose one of these."),
+        "no-number": t("Write a number."),
+        "no-date": t("Choose a date."),
+        "refused-mail": t("Bookings with this kind of mail address are not taken. Please use your own."),
+    }.get(code, t("This cannot be read."))
