@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from hub.booking.choosing import Slot
+from hub.web import i18n
 from hub.web.book import visitor
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
@@ -20,10 +22,20 @@ KEPT = ("zone", "lang", "embed", "host", "link", "duration", "month", "day")
 """What an address of these pages may say; each page's links carry on what the visitor chose."""
 
 
-def show(request: web.Request, template: str, reader: Reader, status: int = 200, **context: Any) -> web.Response:
-    """The page *template*, as *reader* reads it."""
+def show(
+    request: web.Request,
+    template: str,
+    reader: Reader,
+    status: int = 200,
+    *,
+    sent: Mapping[str, Any] = MappingProxyType({}),
+    **context: Any,
+) -> web.Response:
+    """The page *template*, as *reader* reads it. *sent* is the form that was sent, where one was."""
     config = request.app[SERVICE].config
-    said = {name: request.query[name] for name in KEPT if request.query.get(name)}
+    said = {name: value for name in KEPT if (value := str(request.query.get(name) or sent.get(name) or ""))}
+    event_type = context.get("type")
+    spoken = visitor.languages(request, event_type.languages if event_type else ())
 
     def here(**changes: Any) -> str:
         """This address with other choices; None takes one away."""
@@ -48,7 +60,8 @@ def show(request: web.Request, template: str, reader: Reader, status: int = 200,
         fields=carried(reader.timezone),
         along=f"?{urlencode(links)}" if (links := carried(said.get("zone", ""))) else "",
         embedded=request.query.get("embed") == "1",
-        tags=frame.offered(request),
+        sent=sent,
+        tags={tag: i18n.NAMES[tag] for tag in spoken},
         zones=visitor.zones(reader.tag),
         zone_names=frozenset(name for name, _ in visitor.zones(reader.tag)),
         zone_name=zone_name(reader),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -32,7 +33,7 @@ async def hold(request: web.Request) -> web.StreamResponse:
     request.app[GATE].act(request)
     slug, event_type = await event_type_of(request)
     sent = await _sent(request)
-    reader = _reader(request, sent)
+    reader = _reader(request, sent, event_type)
     minutes = _minutes(sent, event_type)
     starts_at = moment(str(sent.get("at", "")), "at")
     host = str(sent.get("host", ""))
@@ -42,7 +43,7 @@ async def hold(request: web.Request) -> web.StreamResponse:
             slug, starts_at, minutes, zone=reader.timezone, language=reader.tag, host=host, link=link
         )
     except Gone as error:
-        return _gone(request, reader, error, slug, event_type, minutes, f"/book/{slug}/hold")
+        return _gone(request, reader, error, slug, event_type, minutes, f"/book/{slug}/hold", sent=sent)
     except Refused as error:
         return _refused(request, reader, error)
     if _is_json(request):
@@ -76,7 +77,7 @@ def _seen(
     context: dict[str, Any] = {"booking": booking, "type": event_type, "secret": secret}
     if booking.state is State.HELD and booking.held_until and booking.held_until > datetime.now(UTC):
         words = {field: calendar_words.wrong(reader, code) for field, code in (wrong or {}).items()}
-        return page.show(request, "who.html", reader, status, **context, wrong=words, sent=sent or {}, trap=HONEYPOT)
+        return page.show(request, "who.html", reader, status, sent=sent or {}, **context, wrong=words, trap=HONEYPOT)
     if booking.state in BOOKED:
         agents = request.app[SERVICE].config.agents
         hosts = [agents[host].name if host in agents else host for host in booking.hosts]
@@ -226,8 +227,9 @@ async def _booking(request: web.Request) -> tuple[BookingView, EventType | None,
     booking = await service.bookings.find(request.match_info["secret"])
     if booking is None:
         raise web.HTTPNotFound
-    reader = visitor.reader(request, zone=booking.zone, language=booking.language)
-    return booking, await service.event_types.get(booking.event_type), reader
+    event_type = await service.event_types.get(booking.event_type)
+    among = event_type.languages if event_type else ()
+    return booking, event_type, visitor.reader(request, zone=booking.zone, language=booking.language, among=among)
 
 
 async def _sent(request: web.Request) -> Mapping[str, Any]:
@@ -247,12 +249,12 @@ def _is_json(request: web.Request) -> bool:
     return request.content_type == "application/json"
 
 
-def _reader(request: web.Request, sent: Mapping[str, Any]) -> Reader:
+def _reader(request: web.Request, sent: Mapping[str, Any], event_type: EventType) -> Reader:
     """The reader as her form says; one zone that does not exist is told so, and not guessed at."""
     language, zone = str(sent.get("lang", "")), str(sent.get("zone", ""))
     if zone and zone not in i18n.zones():
         raise Problem(422, "unknown-zone", f'There is no time zone "{zone[:64]}".')
-    return visitor.reader(request, zone=zone, language=language)
+    return visitor.reader(request, zone=zone, language=language, among=event_type.languages)
 
 
 def _along(request: web.Request, sent: Mapping[str, Any]) -> str:
@@ -280,6 +282,7 @@ def _gone(
     minutes: int,
     action: str,
     moving: BookingView | None = None,
+    sent: Mapping[str, Any] = MappingProxyType({}),
 ) -> web.Response:
     """The time went to somebody else: the nearest others."""
     if _is_json(request):
@@ -289,6 +292,7 @@ def _gone(
         "gone.html",
         reader,
         409,
+        sent=sent,
         slug=slug,
         type=event_type,
         minutes=minutes,

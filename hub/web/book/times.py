@@ -5,16 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from aiohttp import web
 from multidict import MultiMapping
 
-from hub.accounts import fingerprint
 from hub.booking.catalogue import Listed
 from hub.booking.forms import route
+from hub.booking.links import NotGood
 from hub.booking.questions import WrongAnswers, validate
 from hub.booking.types import EventType, Question
-from hub.store.schema import booking_links
 from hub.web.book import page, visitor
 from hub.web.book.month import month, month_name, parts
 from hub.web.book.visitor import Gate
@@ -86,17 +84,18 @@ def given(questions: tuple[Question, ...], sent: MultiMapping[Any]) -> dict[str,
 
 async def by_link(request: web.Request) -> web.StreamResponse:
     """A link that one person may book with once: on to its event type."""
-    query = sa.select(booking_links).where(booking_links.c.hash == fingerprint(request.match_info["secret"]))
-    row = await request.app[SERVICE].store.read(lambda conn: conn.execute(query).one_or_none())
-    if row is None or row.used_at is not None or row.expires_at <= datetime.now(UTC):
+    secret = request.match_info["secret"]
+    try:
+        link = await request.app[SERVICE].links.find(secret)
+    except NotGood:
         return page.show(request, "spent.html", visitor.reader(request), 410)
-    raise web.HTTPSeeOther(f"/book/{row.event_type}?link={request.match_info['secret']}")
+    raise web.HTTPSeeOther(f"/book/{link.event_type}?link={secret}")
 
 
 async def choose(request: web.Request) -> web.StreamResponse:
     """The month, and the times of a day."""
     slug, event_type = await event_type_of(request)
-    reader = visitor.reader(request)
+    reader = visitor.reader(request, among=event_type.languages)
     minutes = duration(request, event_type)
     host = request.query.get("host", "")
     request.app[GATE].look(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 
 from aiohttp import web
@@ -63,10 +64,17 @@ def refused_domain(config: BookingConfig, mail: str) -> bool:
     return bool(parents & blocklist) or bool(parents & set(config.refused_domains))
 
 
-def reader(request: web.Request, *, zone: str = "", language: str = "") -> Reader:
-    """The language and zone that the page is to speak: those of the address, of the booking, of the browser."""
+def languages(request: web.Request, among: Collection[str] = ()) -> tuple[str, ...]:
+    """The languages that the pages speak, of *among* alone where any are named that we have."""
+    ours = tuple(tag for tag in request.app[SERVICE].config.languages if tag in i18n.TAGS) or i18n.TAGS[:1]
+    return tuple(tag for tag in ours if tag in among) or ours
+
+
+def reader(request: web.Request, *, zone: str = "", language: str = "", among: Collection[str] = ()) -> Reader:
+    """The language (of *among*, where any are named) and zone that the page is to speak: those of the address, of the
+    booking, of the browser."""
     config = request.app[SERVICE].config
-    offered = tuple(tag for tag in config.languages if tag in i18n.TAGS) or i18n.TAGS[:1]
+    offered = languages(request, among)
     tag = i18n.chosen(request.query.get("lang", "") or language, request.headers.get("Accept-Language", ""), offered)
     wanted = request.query.get("zone", "")
     return Reader.at(tag, wanted if wanted in i18n.zones() else zone or config.timezone)

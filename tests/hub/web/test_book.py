@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from hub.formats import ics
+from hub.privacy.visibility import HUB
 from hub.web.book import visitor
 from tests.hub.web.office import TOML, Office, open_office
 
@@ -37,6 +38,7 @@ place = { kind = "video", value = "https://meet.example.org/{uid}" }
 
 [event_types.hidden]
 title = "Not for everybody"
+languages = ["zh-Hant"]
 hosts = ["ben"]
 notice = 0
 listed = false
@@ -218,6 +220,28 @@ async def test_lists_show_what_is_listed(stranger: aiohttp.ClientSession) -> Non
         assert "Not for everybody" not in page
     await shown(stranger, "/book/team/nobody", 404)
     assert "Not for everybody" in await shown(stranger, "/book/hidden")
+
+
+async def test_an_event_type_speaks_its_own_languages(stranger: aiohttp.ClientSession) -> None:
+    page = await shown(stranger, "/book/hidden?lang=en")
+    assert '<html lang="zh-Hant">' in page
+    assert 'hreflang="en"' not in page
+
+
+async def test_who_came_by_a_link_keeps_it_when_the_time_is_gone(
+    office: Office, stranger: aiohttp.ClientSession
+) -> None:
+    url = await office.service.links.make("intro", None, 7, HUB)
+    async with stranger.get(url.removeprefix("https://hub.example.org"), allow_redirects=False) as answer:
+        path = answer.headers["Location"]
+    secret = path.partition("link=")[2]
+    assert f'name="link" value="{secret}"' in await shown(stranger, path)
+    first, *_ = await slots(stranger)
+    await held(stranger, first)
+    form = {"at": first, "zone": "Europe/Berlin", "link": secret, "host": "ada"}
+    page = await shown(stranger, "/book/intro/hold", 409, form)
+    assert f'name="link" value="{secret}"' in page
+    assert 'name="host" value="ada"' in page
 
 
 async def test_questions_lead_to_event_type_and_host(stranger: aiohttp.ClientSession) -> None:
