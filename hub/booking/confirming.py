@@ -187,9 +187,13 @@ def _begin(conn: Connection, means: Means, fingerprint: str, invitee: Invitee, s
 
 
 def _place(row: Row, spec: EventType | None, invitee: Invitee) -> str:
-    """Where it takes place, where the invitee is asked for that."""
-    if spec is not None and spec.place.kind in ("we-call", "ask"):
-        return invitee.phone if spec.place.kind == "we-call" else invitee.place
+    """Where it takes place, where the invitee is asked for that. Of several who are called none is the place; where the
+    first of several wants it stands."""
+    alone = spec is not None and spec.seats == 1
+    if spec is not None and spec.place.kind == "we-call":
+        return invitee.phone if alone else ""
+    if spec is not None and spec.place.kind == "ask":
+        return invitee.place if alone or not row.place else row.place
     return row.place
 
 
