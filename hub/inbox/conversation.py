@@ -37,13 +37,15 @@ class Note:
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """A conversation with its *items* and *notes*, both oldest first. *parties* say who took part, by interaction.
-    *read_at* is how far the reader has read, None where she never did; *more*: earlier items were left out."""
+    *read_at* is how far the reader has read, None where she never did; *seen_id* is the newest interaction that was
+    there then, where that is known; *more*: earlier items were left out."""
 
     row: Row
     items: tuple[Item, ...]
     notes: tuple[Note, ...]
     parties: Mapping[int, Parties] = field(repr=False)
     read_at: datetime | None
+    seen_id: int | None
     more: bool
 
 
@@ -62,13 +64,14 @@ def read(
         return None
     shown = tuple(reversed(items[:limit]))
     people = parties(conn, [item.id for item in shown], agents)
-    read_at = conn.execute(
-        sa.select(conversation_reads.c.read_at).where(
+    read = conn.execute(
+        sa.select(conversation_reads.c.read_at, conversation_reads.c.seen_id).where(
             conversation_reads.c.agent == actor.agent, conversation_reads.c.conversation_id == conversation_id
         )
-    ).scalar()
+    ).one_or_none()
     noted = _notes(conn, [item.id for item in shown if readable(item.level, Level.ALL)])
-    return Conversation(row, shown, noted, people, read_at, len(items) > limit)
+    read_at, seen_id = (read.read_at, read.seen_id) if read else (None, None)
+    return Conversation(row, shown, noted, people, read_at, seen_id, len(items) > limit)
 
 
 def current(conn: Connection, conversation_id: int) -> int:

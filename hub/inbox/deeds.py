@@ -150,7 +150,7 @@ def read(conn: Connection, by: By, ids: Sequence[int], *, unread: bool = False) 
         after, seen = (at - 1, None) if unread else (max(at, was or 0), seen)
         if (after, seen) == (was, known_id):
             continue
-        documents[str(id)] = {"before": was, "after": after}
+        documents[str(id)] = {"before": was, "seen": known_id, "after": after}
         mark_read(conn, agent, id, after, seen)
     if not unread:
         _seen(conn, by, list(rows))
@@ -228,7 +228,8 @@ def undo_read(conn: Connection, by: By, deed: sa.Row[Any]) -> Done:
     agent, documents = deed.before["agent"], deed.before["reads"]
     rows = _locked(conn, by.actor, [int(id) for id in documents])
     for id in rows:
-        mark_read(conn, agent, id, documents[str(id)]["before"])
+        document = documents[str(id)]
+        mark_read(conn, agent, id, document["before"], document.get("seen"))
     refused = tuple((int(id), MISSING) for id in documents if int(id) not in rows)
     return Done(tuple(rows), refused, None)
 

@@ -111,8 +111,11 @@ def hydrated(conn: Connection, actor: Actor, last: Mapping[int, int], agents: Ma
     shown = []
     for id in last:
         row = rows[id]
-        unread = row.direction == Direction.INBOUND and row.state != State.CLOSED
-        news = row.read_at is None or row.read_at < row.occurred_at or id in late
+        came = late.get(id, 0)
+        if row.direction == Direction.INBOUND:
+            news = row.read_at is None or row.read_at < row.occurred_at or came > 0
+        else:  # an answer stands last: what came in after it may bear an earlier date
+            news = came > row.interaction_id
         shown.append(
             Row(
                 id=id,
@@ -137,7 +140,7 @@ def hydrated(conn: Connection, actor: Actor, last: Mapping[int, int], agents: Ma
                 deal=Link(row.deal_id, row.deal_title) if row.deal_title is not None else None,
                 case=Link(row.case_id, row.case_title) if row.case_title is not None else None,
                 revision=row.revision,
-                unread=unread and news,
+                unread=row.state != State.CLOSED and news,
                 level=row.level,
                 parties=people[row.interaction_id],
             )
@@ -145,17 +148,19 @@ def hydrated(conn: Connection, actor: Actor, last: Mapping[int, int], agents: Ma
     return shown
 
 
-def _came_late(conn: Connection, actor: Actor, seen: Mapping[int, int]) -> set[int]:
-    """The conversations (id → the newest interaction that was seen) in which something came in since, whatever date it
-    bears."""
+def _came_late(conn: Connection, actor: Actor, seen: Mapping[int, int]) -> dict[int, int]:
+    """The newest interaction that came in since, whatever date it bears, by conversation; *seen* has the newest one
+    that was seen in each."""
+    if not seen:
+        return {}
     newest = (
         sa.select(interactions.c.conversation_id, sa.func.max(interactions.c.id))
         .where(
             interactions.c.conversation_id.in_(list(seen)),
-            interactions.c.id > min(seen.values(), default=0),
+            interactions.c.id > min(seen.values()),
             interactions.c.direction == Direction.INBOUND.value,
             sees(actor) > 0,
         )
         .group_by(interactions.c.conversation_id)
     )
-    return {id for id, last in conn.execute(newest) if last > seen[id]} if seen else set()
+    return {id: last for id, last in conn.execute(newest) if last > seen[id]}

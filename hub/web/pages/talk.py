@@ -225,7 +225,12 @@ def _unread(found: Conversation) -> list[Item]:
     fresh = [
         item
         for item in found.items
-        if item.direction is Direction.INBOUND and (found.read_at is None or item.occurred_at > found.read_at)
+        if item.direction is Direction.INBOUND
+        and (
+            found.read_at is None
+            or item.occurred_at > found.read_at
+            or (found.seen_id is not None and item.id > found.seen_id)
+        )
     ]
     return fresh[-OPENED:]
 

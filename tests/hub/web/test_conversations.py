@@ -283,6 +283,32 @@ async def test_what_comes_later_is_unread_whatever_its_date(office: Office, ada:
         assert not (await told(ada, "GET", f"/conversations/{id}"))["unread"]
 
 
+async def test_undoing_a_reading_makes_unread_again_what_came_late(office: Office, ada: aiohttp.ClientSession) -> None:
+    now = datetime.now(UTC)
+    first = letter("m1@customer.example", subject="Offer", date=now)
+    (id,) = await arrived(office, first)
+    await told(ada, "POST", "/conversations/actions", {"ids": [id], "action": "read"})
+    hour_ago = now - timedelta(hours=1)
+    await arrived(office, letter("m2@customer.example", date=hour_ago, references=["m1@customer.example"]))
+    done = await told(ada, "POST", "/conversations/actions", {"ids": [id], "action": "read"})
+    await told(ada, "POST", f"/deeds/{done['undo']}/undo")
+    assert (await told(ada, "GET", f"/conversations/{id}"))["unread"]
+
+
+async def test_what_comes_after_an_answer_with_an_earlier_date_is_unread(
+    office: Office, ada: aiohttp.ClientSession
+) -> None:
+    now = datetime.now(UTC)
+    ours = {"sender": "support@example.org", "to": "li.na@customer.example", "references": ["m1@customer.example"]}
+    (id,) = await arrived(office, letter("m1@customer.example", subject="Offer", date=now - timedelta(minutes=2)))
+    assert await arrived(office, letter("m2@example.org", subject="Re: Offer", date=now, **ours)) == [id]
+    await told(ada, "POST", "/conversations/actions", {"ids": [id], "action": "read"})
+    assert not (await told(ada, "GET", f"/conversations/{id}"))["unread"]
+    slow = letter("m3@customer.example", date=now - timedelta(minutes=1), references=["m2@example.org"])
+    assert await arrived(office, slow) == [id]
+    assert (await told(ada, "GET", f"/conversations/{id}"))["unread"]
+
+
 async def test_a_note_alerts_whom_it_names(
     office: Office, ada: aiohttp.ClientSession, ben: aiohttp.ClientSession
 ) -> None:
