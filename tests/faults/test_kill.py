@@ -15,6 +15,7 @@ from tests.fakes.twilio import ACCOUNT
 from tests.faults.hub_process import HubProcess, hub_process
 from tests.faults.traffic import (
     LINE,
+    PBX_LINE,
     PBX_TOKEN,
     PHONE,
     TWILIO_TOKEN,
@@ -34,7 +35,7 @@ from tests.servers.postgresql import postgresql
 from tests.servers.process import free_port
 
 SEED = time.time_ns() % 1_000_000
-PATIENCE = 240
+PATIENCE = 600
 """Seconds after which something hangs."""
 
 KILLS = ("reading", "running", "starting", "reading", "running")
@@ -78,7 +79,7 @@ auth_token = "env:TWILIO"
 
 [sources.pbx]
 provider = "calls"
-ours = ["tel:{LINE}"]
+ours = ["tel:{PBX_LINE}"]
 token = "env:PBX"
 """
 
