@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -35,6 +35,10 @@ class Link:
 
     id: int
     title: str
+
+
+LATEST = timedelta(days=1)
+"""How long a mail may have been on its way, and is news all the same to whoever has read the conversation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +110,8 @@ def hydrated(conn: Connection, actor: Actor, last: Mapping[int, int], agents: Ma
         .where(interactions.c.id.in_(list(last.values())))
     )
     rows = {row.id: row for row in conn.execute(query)}
-    late = _came_late(conn, actor, {row.id: row.seen_id for row in rows.values() if row.seen_id is not None})
+    seen = {row.id: (row.seen_id, row.read_at) for row in rows.values() if row.seen_id is not None}
+    late = _came_late(conn, actor, seen)
     people = parties(conn, [row.interaction_id for row in rows.values()], agents)
     shown = []
     for id in last:
@@ -148,19 +153,21 @@ def hydrated(conn: Connection, actor: Actor, last: Mapping[int, int], agents: Ma
     return shown
 
 
-def _came_late(conn: Connection, actor: Actor, seen: Mapping[int, int]) -> dict[int, int]:
-    """The newest interaction that came in since, whatever date it bears, by conversation; *seen* has the newest one
-    that was seen in each."""
+def _came_late(conn: Connection, actor: Actor, seen: Mapping[int, tuple[int, datetime]]) -> dict[int, int]:
+    """The newest interaction that came in since, though its date may be earlier, by conversation; *seen* has the
+    newest one that was seen in each, and up to when it was read. What is days older is history that was brought in."""
     if not seen:
         return {}
-    newest = (
-        sa.select(interactions.c.conversation_id, sa.func.max(interactions.c.id))
-        .where(
-            interactions.c.conversation_id.in_(list(seen)),
-            interactions.c.id > min(seen.values()),
-            interactions.c.direction == Direction.INBOUND.value,
-            sees(actor) > 0,
-        )
-        .group_by(interactions.c.conversation_id)
+    newest = sa.select(interactions.c.conversation_id, interactions.c.id, interactions.c.occurred_at).where(
+        interactions.c.conversation_id.in_(list(seen)),
+        interactions.c.id > min(id for id, _ in seen.values()),
+        interactions.c.occurred_at > min(at for _, at in seen.values()) - LATEST,
+        interactions.c.direction == Direction.INBOUND.value,
+        sees(actor) > 0,
     )
-    return {id: last for id, last in conn.execute(newest) if last > seen[id]}
+    late: dict[int, int] = {}
+    for conversation, id, at in conn.execute(newest):
+        last, read_at = seen[conversation]
+        if id > last and at > read_at - LATEST:
+            late[conversation] = max(id, late.get(conversation, 0))
+    return late

@@ -281,6 +281,11 @@ async def test_what_comes_later_is_unread_whatever_its_date(office: Office, ada:
         assert (await told(ada, "GET", f"/conversations/{id}"))["unread"], before
         await told(ada, "POST", "/conversations/actions", {"ids": [id], "action": "read"})
         assert not (await told(ada, "GET", f"/conversations/{id}"))["unread"]
+    history = letter(
+        "m0@customer.example", subject="Re: Offer", date=now - timedelta(days=30), references=["m1@customer.example"]
+    )
+    assert await arrived(office, history) == [id]
+    assert not (await told(ada, "GET", f"/conversations/{id}"))["unread"]
 
 
 async def test_undoing_a_reading_makes_unread_again_what_came_late(office: Office, ada: aiohttp.ClientSession) -> None:
