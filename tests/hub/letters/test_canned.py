@@ -45,7 +45,7 @@ def test_a_gap_that_nothing_fills_stays_to_be_seen() -> None:
 
 async def test_the_gaps_are_filled_with_contact_deal_and_case(firm: Firm) -> None:
     store = firm.service.store
-    core = Core(store, firm.service.live, firm.service.ingest, firm.service.pops, None)  # type: ignore[arg-type]
+    core = Core(store, firm.service.live, firm.service.ingest, firm.service.pops, None, firm.service.calendars)  # type: ignore[arg-type]
     contact = await core.contact("李娜", LI_NA)
     conversation = await firm.came()
     await firm.execute("INSERT INTO companies (id, name, created_at) VALUES (5, 'Seide GmbH', 1)")
