@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -46,6 +47,9 @@ async def test_a_first_reading_moves_on_without_a_reload(office: Office, ada: De
 
 async def test_trouble_is_told_wherever_one_is(office: Office, ada: Desk) -> None:
     alert = {"kind": "source", "source": "sales-mail"}
+    async with asyncio.timeout(30):
+        while not office.service.live.subscriptions():  # noqa: ASYNC110  # nobody tells when a stream has come
+            await asyncio.sleep(0.02)
     for state, words in (
         ("rejected", "sales-mail needs a look: see Sources."),
         ("listening", "sales-mail works again."),
