@@ -139,9 +139,10 @@ class Mailroom:
             raise Unavailable("mails cannot be opened: the parser processes do not start") from error
 
     def _start(self) -> ProcessPoolExecutor:
-        self._pool = ProcessPoolExecutor(
-            self._workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(self._guide,)
-        )
+        # A clean process imports the parsers once; each worker after that begins as a copy of it.
+        workshop = multiprocessing.get_context("forkserver")
+        workshop.set_forkserver_preload([__name__])
+        self._pool = ProcessPoolExecutor(self._workers, workshop, initializer=_begin, initargs=(self._guide,))
         return self._pool
 
     def _discard(self) -> None:
