@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field
 from hub import config_values as values
 from hub import registry
 from hub.booking.types import EventType, Form
+from hub.config_alerts import AlertsConfig, AlertsTable, read_alerts
 from hub.config_booking import BookingConfig, BookingTable, read_booking
 from hub.config_calls import CallsTable, HoursTable, LineTable, Telephony, read_plans, read_telephony
 from hub.config_reader import STRICT, Reader
@@ -30,18 +31,21 @@ from hub.config_sources import SourceConfig as SourceConfig
 from hub.config_sources import SourceTable as SourceTable
 from hub.config_staff import AgentTable, TeamTable, read_agents, read_teams
 from hub.config_texts import TemplateConfig, TemplateTable, read_templates
+from hub.config_watch import WatchConfig, WatchTable, read_watch
 from hub.contracts import (
     Adapter,
     Calendar,
     Connector,
     Dialer,
     Door,
+    Fetcher,
     Loan,
     Misconfigured,
     Recorder,
     Sender,
     Settings,
     Setup,
+    Teller,
     Webhook,
 )
 from hub.grants import keys as token_keys
@@ -113,10 +117,13 @@ TABLES: Mapping[str, type[BaseModel]] = MappingProxyType(
         "booking": BookingTable,
         "event_types": EventType,
         "booking_forms": Form,
+        "watch": WatchTable,
+        "alerts": AlertsTable,
         "crm": CrmTable,
     }
 )
-"""The tables of the file. All but `hub`, `privacy`, `inbox`, `calls` and `booking` hold one such for each name."""
+"""The tables of the file. All but `hub`, `privacy`, `inbox`, `calls`, `booking`, `watch` and `alerts` hold one such for
+each name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,8 @@ class Plugins:
     dialer: Dialer | None = None
     recorder: Recorder | None = None
     calendar: Calendar | None = None
+    fetcher: Fetcher | None = None
+    teller: Teller | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +184,8 @@ class Config:
     telephony: Telephony
     plans: Mapping[str, Plan]
     booking: BookingConfig
+    watch: WatchConfig
+    alerts: AlertsConfig
     templates: Mapping[str, TemplateConfig]
     oauth: Mapping[str, App]
     keys: tuple[bytes, ...] = field(repr=False)
@@ -246,6 +257,8 @@ class Config:
             dialer=build(offers.dialer, of(offers.dialer)),
             recorder=build(offers.recorder, of(offers.recorder)),
             calendar=build(offers.calendar, of(offers.calendar)),
+            fetcher=build(offers.fetcher, of(offers.fetcher)),
+            teller=build(offers.teller, of(offers.teller)),
         )
 
     def adapters(self) -> tuple[dict[str, Adapter], tuple[Problem, ...]]:
@@ -311,6 +324,8 @@ def _config(reader: Reader) -> Config:
         telephony=telephony,
         plans=MappingProxyType(read_plans(reader, agents, teams)),
         booking=read_booking(reader, agents),
+        watch=read_watch(reader),
+        alerts=read_alerts(reader),
         templates=MappingProxyType(read_templates(reader)),
         oauth=MappingProxyType(read_oauth(reader)),
         keys=_keys(reader, hub.key),

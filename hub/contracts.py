@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -25,17 +26,21 @@ from hub.vocabulary import (
     Dial,
     Dialled,
     Event,
+    File,
     Freshness,
     Item,
     Kept,
     Letter,
     Media,
+    Pressed,
     Receipt,
     Recording,
     Reply,
     Sent,
     Sighting,
+    Speech,
     Step,
+    Telling,
 )
 
 
@@ -180,6 +185,10 @@ class Webhook(ABC):
 
     Settings: ClassVar[type[Settings]]
 
+    swallows: ClassVar[bool] = False
+    """Whether the provider's protocol wants a delivery that is not genuine answered as if it were (WebSub, 8): nothing
+    of it is kept all the same."""
+
     undetectable: ClassVar[frozenset[str]] = frozenset()
     """Faults this provider's scheme cannot show ("stale", "altered"), printed by the contract suite."""
 
@@ -188,7 +197,7 @@ class Webhook(ABC):
         """Return for a genuine delivery. Raises `Forged`, or `Malformed` where it cannot be read so far."""
 
     @abstractmethod
-    def parse(self, delivery: Delivery) -> Sequence[Event | Changed | Receipt]:
+    def parse(self, delivery: Delivery) -> Sequence[Event | Changed | Receipt | Pressed]:
         """What a verified delivery says; empty where it is known and not wanted. Raises `Unsupported`."""
 
     def advice(self) -> Sequence[str]:
@@ -217,6 +226,10 @@ class Sender(ABC):
 
     channels: ClassVar[frozenset[Channel]] = frozenset({Channel.EMAIL})
     """What it can send on."""
+
+    speech: ClassVar[Mapping[Channel, Speech]] = MappingProxyType({})
+    """How one talks on those of its channels that are chats or posts: a conversation that came in over this source is
+    answered over it. A text message or a mail needs no such word."""
 
     @property
     def ready(self) -> bool:
@@ -285,6 +298,51 @@ class Recorder(ABC):
     async def record(self, key: str, on: bool) -> None:
         """Begin or go on (*on*), or pause, recording the call of that key. By default a source cannot."""
         raise Unsupported("This phone system cannot be told to record.")
+
+    async def close(self) -> None:  # noqa: B027 — nothing to do is a full answer
+        """The hub stops: close what is open."""
+
+
+class Fetcher(ABC):
+    """Brings in the files of a source's messages. Built as `Fetcher(settings, setup)`; no I/O in the constructor.
+    Raises as `Dialer`."""
+
+    Settings: ClassVar[type[Settings]]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the settings say how to fetch."""
+        return True
+
+    @abstractmethod
+    async def fetch(self, file: File, most: int) -> Media:
+        """The bytes of *file*, at most *most*, with the source's own credentials and from the provider's own hosts
+        only: an address elsewhere and what is larger raise `Unsupported`. One that is not there yet raises
+        `Unavailable`."""
+
+    async def close(self) -> None:  # noqa: B027 — nothing to do is a full answer
+        """The hub stops: close what is open."""
+
+
+class Teller(ABC):
+    """Tells colleagues of alerts over a source. Built as `Teller(settings, setup)`; no I/O in the constructor. Raises
+    as `Dialer`."""
+
+    Settings: ClassVar[type[Settings]]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the settings say how to tell."""
+        return True
+
+    @abstractmethod
+    def reaches(self, handle: str) -> bool:
+        """Whether it can tell whoever has this *handle*."""
+
+    @abstractmethod
+    async def tell(self, handle: str, telling: Telling, known: str) -> str:
+        """Tell her, and answer what the provider calls the message. With *known*, which an earlier call answered, that
+        message is changed into *telling*, and nothing is added."""
 
     async def close(self) -> None:  # noqa: B027 — nothing to do is a full answer
         """The hub stops: close what is open."""

@@ -15,9 +15,21 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
-from hub.contracts import Adapter, Calendar, Connector, Dialer, Door, Recorder, Sender, Settings, Webhook
+from hub.contracts import (
+    Adapter,
+    Calendar,
+    Connector,
+    Dialer,
+    Door,
+    Fetcher,
+    Recorder,
+    Sender,
+    Settings,
+    Teller,
+    Webhook,
+)
 
-Plugin = Connector | Door | Webhook | Sender | Dialer | Recorder | Calendar
+Plugin = Connector | Door | Webhook | Sender | Dialer | Recorder | Calendar | Fetcher | Teller
 
 
 class UnknownPlugin(LookupError):
@@ -40,11 +52,16 @@ class Provider:
     dialer: type[Dialer] | None = None
     recorder: type[Recorder] | None = None
     calendar: type[Calendar] | None = None
+    fetcher: type[Fetcher] | None = None
+    teller: type[Teller] | None = None
 
     @property
     def settings(self) -> tuple[type[Settings], ...]:
         """The settings of its plug-ins, each class once."""
-        plugins = (self.connector, self.door, self.webhook, self.sender, self.dialer, self.recorder, self.calendar)
+        plugins = (
+            *(self.connector, self.door, self.webhook, self.sender, self.dialer),
+            *(self.recorder, self.calendar, self.fetcher, self.teller),
+        )
         return tuple(dict.fromkeys(plugin.Settings for plugin in plugins if plugin is not None))
 
 
@@ -69,6 +86,8 @@ def provider(name: str) -> Provider:
         dialer=_plugin(out, "Dialer", Dialer),
         recorder=_plugin(out, "Recorder", Recorder),
         calendar=_plugin(out, "Calendar", Calendar),
+        fetcher=_plugin(out, "Fetcher", Fetcher),
+        teller=_plugin(out, "Teller", Teller),
     )
     if not found.settings:
         raise BrokenPlugin(f'Provider "{name}" has neither a Connector nor a Door nor a Webhook nor a Sender.')

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hub.formats.ics import Appointment as Appointment
@@ -17,7 +17,12 @@ from hub.formats.ics import Attendee as Attendee
 from hub.formats.mail import Attachment as Attachment
 from hub.formats.reports import Report as Report
 
-NAMESPACES = frozenset({"mail", "ical", "twilio", "slack", "log", "letter"})
+NAMESPACES = frozenset(
+    {
+        *("mail", "ical", "twilio", "slack", "log", "letter", "matrix", "xmpp", "telegram", "whatsapp", "messenger"),
+        *("instagram", "wecom", "dingtalk", "feishu", "web", "feed", "activitypub", "at", "reddit", "hackernews"),
+    }
+)
 """Key namespaces of what other systems name: nothing whose own name becomes a namespace may be called so."""
 
 
@@ -147,6 +152,20 @@ class Participant:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that goes with a message of a chat, or of a web page. *id* is the provider's, and enough to ask for it
+    unless *url* says where it lies. *size* is in bytes, 0 where the provider does not say; *inline*: a picture, a voice
+    message or a sticker, which chats show in place."""
+
+    id: str
+    name: str = ""
+    media_type: str = ""
+    size: int = 0
+    url: str = ""
+    inline: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """What is known of a mail, an SMS or a chat message.
@@ -155,8 +174,9 @@ class Message:
     blob) when somebody opens it, and *preview* holds its first words. *thread* are the ids of messages before this
     one, oldest first; *ident* its own id in that space. *automatic* says why no person wrote it, *protection* how it
     is signed or encrypted, *report* what a mail server tells of another mail, *defects* what was broken in it or
-    beyond a limit. *derived_by* is the version of what made preview and indexed text from the raw form, so that they
-    can be made anew when it changes.
+    beyond a limit. *files* are a chat's. *edited_at*: the writer has changed it since. *deleted*: the writer took it
+    back, and nothing of what it said is kept. *derived_by* is the version of what made preview and indexed text from
+    the raw form, so that they can be made anew when it changes.
     """
 
     participants: tuple[Participant, ...] | None = None
@@ -172,6 +192,9 @@ class Message:
     protection: str | None = None
     report: Report | None = None
     defects: tuple[str, ...] | None = None
+    files: tuple[File, ...] | None = None
+    edited_at: datetime | None = None
+    deleted: bool | None = None
     derived_by: int | None = None
 
 
@@ -304,13 +327,32 @@ class Meeting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
-    """What is known of a public post that names us."""
+    """What is known of a public post: a connector tells of every one that it hears, and the hub keeps those that a
+    query of ours finds, or that are addressed to us.
+
+    The author is the participant in the role `sender`, with her profile at *author_url* and *reach* followers. *text*
+    is plain, *url* is where people read the post. *site* is the host, forum or channel on which it stands
+    (`news.example.org`, `reddit.com/r/crm`), *language* what the platform says it is written in (BCP 47), *links* are
+    the addresses it names. *answers* and *repost_of* are the keys of the posts that it answers and repeats; a bare
+    repost has no text. *addressed*: it names an account of ours, as the platform itself says. *edited_at*: it was
+    changed since. *deleted*: it was taken down, and nothing of what it said is kept.
+    """
 
     participants: tuple[Participant, ...] | None = None
     title: str | None = None
     text: str | None = None
     url: str | None = None
     posted_at: datetime | None = None
+    author_url: str | None = None
+    reach: int | None = None
+    site: str | None = None
+    language: str | None = None
+    links: tuple[str, ...] | None = None
+    answers: str | None = None
+    repost_of: str | None = None
+    addressed: bool | None = None
+    edited_at: datetime | None = None
+    deleted: bool | None = None
 
 
 Facts = Message | Call | Meeting | Mention
@@ -481,7 +523,25 @@ class Kept:
     uid: str
 
 
-Item = Event | RawMail | Unreadable | Flagged | Removed | Receipt | Scheduled | Inventory
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """All posts of *author* (a handle) are gone: she left the platform, or was put off it. Nothing they said is
+    kept."""
+
+    author: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """Somebody (*by*, a handle) pressed a button of ours in a chat: *value* is what we gave the button."""
+
+    value: str
+    by: str
+    at: datetime
+
+
+Item = Event | RawMail | Unreadable | Flagged | Removed | Receipt | Scheduled | Inventory | Withdrawn | Pressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -551,12 +611,59 @@ class Template:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """A file to be sent with a message of a chat."""
+
+    name: str
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What may be said on a channel of a source: at most *longest* characters; with *enclosures*, files of at most
+    *largest* bytes each, which can go without a text. *window* is how long after the other side's last word free text
+    is taken (None: always); *templates*: beyond it approved ones are. *begins*: a conversation may be begun with
+    whoever has not written first."""
+
+    longest: int
+    enclosures: bool = False
+    largest: int = 0
+    window: timedelta | None = None
+    templates: bool = False
+    begins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Something to press below a message: *value* comes back as `Pressed`, or *url* opens."""
+
+    label: str
+    value: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """An alert as a chat tells it to one colleague: a line that says what, lines below, and the *buttons*; *done* is
+    what stands in their place when nothing is to be pressed any more."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+    url: str = ""
+    buttons: tuple[Button, ...] = ()
+    done: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """A message to be sent, ready in the channel's wire format: of a mail *raw* is the whole of it (RFC 5322, CRLF line
     ends, with its Message-ID and without Bcc), of a text message its text in UTF-8. *sender* and *recipients* are the
     envelope's addresses as handles; *channel* is the medium where these leave it open (an SMS and a WhatsApp message
-    go to the same number). *template* says it instead of *raw*, which is then what people read of it."""
+    go to the same number). *template* says it instead of *raw*, which is then what people read of it. Of a chat or a
+    post *conversation* is the thread as its events call it (`Event.conversation`), *answers* the key of the message
+    that is answered, "" for none, and *enclosures* are the files."""
 
     key: str
     sender: str
@@ -564,6 +671,9 @@ class Letter:
     raw: bytes = field(repr=False)
     template: Template | None = None
     channel: Channel | None = None
+    conversation: str = ""
+    answers: str = ""
+    enclosures: tuple[Enclosure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -602,7 +712,7 @@ class Dialled:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Sound as a provider keeps it: a media type such as `audio/wav`, and the bytes."""
+    """A file as a provider keeps it: a media type such as `audio/wav`, and the bytes."""
 
     media_type: str
     data: bytes = field(repr=False)

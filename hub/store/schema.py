@@ -1,16 +1,11 @@
-"""The tables, the same on SQLite and PostgreSQL.
+"""The tables, the same on SQLite and PostgreSQL; what they are made of stands in `hub.store.columns`.
 
-Conventions: ids are 63-bit integers that grow with time (`hub.store.ids`); `*_at` are microseconds since 1970 in UTC
-(`Instant` turns them into aware datetimes and back); documents are JSON text (`Document`). Full-text tables differ by
-database and are made by `search_ddl`.
+Full-text tables differ by database and are made by `search_ddl`. Those of mentions, alerts and chats stand in modules
+of their own, and belong to the same `metadata`.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import orjson
 import sqlalchemy as sa
 from sqlalchemy import (
     BigInteger,
@@ -21,82 +16,30 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
 )
-from sqlalchemy.types import TypeDecorator
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-def micros(moment: datetime) -> int:
-    """Microseconds since 1970 of an aware *moment*."""
-    return (moment - EPOCH) // MICROSECOND
-
-
-def moment(value: int) -> datetime:
-    """The aware UTC datetime of *value* microseconds since 1970."""
-    return EPOCH + timedelta(microseconds=value)
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware datetime, stored as microseconds since 1970."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
-        """To the database."""
-        return None if value is None else micros(value)
-
-    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
-        """From the database."""
-        return None if value is None else moment(value)
-
-
-class Document(TypeDecorator[Any]):
-    """A JSON document, stored as text."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
-        """To the database."""
-        return None if value is None else orjson.dumps(value).decode()
-
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
-        """From the database."""
-        return None if value is None else orjson.loads(value)
-
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _id() -> Column[int]:
-    return Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
-
-
-def _text(name: str, **more: Any) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default="", **more)
-
+from hub.store import alert_tables as alert_tables
+from hub.store import chat_tables as chat_tables
+from hub.store import mention_tables as mention_tables
+from hub.store.columns import EPOCH as EPOCH
+from hub.store.columns import MICROSECOND as MICROSECOND
+from hub.store.columns import Document as Document
+from hub.store.columns import Instant as Instant
+from hub.store.columns import id_column, text_column
+from hub.store.columns import metadata as metadata
+from hub.store.columns import micros as micros
+from hub.store.columns import moment as moment
 
 # --- the Directory: the CRM's records -------------------------------------------------------------------------------
 
 companies = Table(
     "companies",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False),
-    _text("domain"),
+    text_column("domain"),
     Column("external_id", Text, unique=True),
     Column("created_at", Instant, nullable=False),
     Index(None, "domain"),
@@ -105,12 +48,12 @@ companies = Table(
 contacts = Table(
     "contacts",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False),
     Column("company_id", BigInteger, ForeignKey("companies.id", ondelete="SET NULL"), index=True),
-    _text("title"),
-    _text("owner"),
-    _text("notes"),
+    text_column("title"),
+    text_column("owner"),
+    text_column("notes"),
     Column("external_id", Text, unique=True),
     Column("fields", Document, nullable=False, server_default="{}"),
     Column("revision", Integer, nullable=False, server_default="1"),
@@ -127,7 +70,7 @@ identities = Table(
     Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True),
     Column("strength", Text, nullable=False, server_default="personal"),
     Column("how", Text, nullable=False),
-    _text("learned_by"),
+    text_column("learned_by"),
     Column("learned_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
 )
@@ -135,15 +78,15 @@ identities = Table(
 deals = Table(
     "deals",
     metadata,
-    _id(),
+    id_column(),
     Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="SET NULL"), index=True),
     Column("company_id", BigInteger, ForeignKey("companies.id", ondelete="SET NULL"), index=True),
     Column("title", Text, nullable=False),
-    _text("stage"),
+    text_column("stage"),
     Column("amount", Float),
-    _text("currency"),
+    text_column("currency"),
     Column("open", Boolean, nullable=False),
-    _text("owner"),
+    text_column("owner"),
     Column("external_id", Text, unique=True),
     Column("updated_at", Instant, nullable=False),
 )
@@ -151,13 +94,13 @@ deals = Table(
 cases = Table(
     "cases",
     metadata,
-    _id(),
+    id_column(),
     Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="SET NULL"), index=True),
     Column("company_id", BigInteger, ForeignKey("companies.id", ondelete="SET NULL"), index=True),
     Column("title", Text, nullable=False),
-    _text("urgency"),
+    text_column("urgency"),
     Column("open", Boolean, nullable=False),
-    _text("owner"),
+    text_column("owner"),
     Column("external_id", Text, unique=True),
     Column("opened_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
@@ -166,13 +109,13 @@ cases = Table(
 orders = Table(
     "orders",
     metadata,
-    _id(),
+    id_column(),
     Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="SET NULL"), index=True),
     Column("company_id", BigInteger, ForeignKey("companies.id", ondelete="SET NULL"), index=True),
     Column("title", Text, nullable=False),
-    _text("state"),
+    text_column("state"),
     Column("amount", Float),
-    _text("currency"),
+    text_column("currency"),
     Column("external_id", Text, unique=True),
     Column("ordered_at", Instant, nullable=False),
 )
@@ -198,7 +141,7 @@ events = Table(
 interactions = Table(
     "interactions",
     metadata,
-    _id(),
+    id_column(),
     Column("key", Text, nullable=False, unique=True),
     Column("channel", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -252,7 +195,7 @@ copies = Table(
     Column("size", BigInteger, nullable=False, server_default="0"),
     Column("received_at", Instant),
     Column("gone", Boolean, nullable=False, server_default=sa.false()),
-    _text("labels"),
+    text_column("labels"),
     Index(None, "audience", "interaction_id"),
     Index(None, "source", "place", "provider_id"),
 )
@@ -263,18 +206,18 @@ copies = Table(
 conversations = Table(
     "conversations",
     metadata,
-    _id(),
+    id_column(),
     Column("channel", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("last_at", Instant, nullable=False),
     Column("last_interaction_id", BigInteger, nullable=False),
     Column("state", Text, nullable=False, server_default="open"),
-    _text("owner"),
-    _text("team"),
+    text_column("owner"),
+    text_column("team"),
     Column("snoozed_until", Instant),
     Column("waiting_since", Instant),
-    _text("topic"),
-    _text("sharing"),
+    text_column("topic"),
+    text_column("sharing"),
     Column("deal_id", BigInteger),
     Column("case_id", BigInteger),
     Column("revision", Integer, nullable=False, server_default="1"),
@@ -314,7 +257,7 @@ conversations = Table(
 merged_conversations = Table(
     "merged_conversations",
     metadata,
-    _id(),
+    id_column(),
     Column("into_id", BigInteger, nullable=False, index=True),
 )
 
@@ -340,7 +283,7 @@ conversation_reads = Table(
 deeds = Table(
     "deeds",
     metadata,
-    _id(),
+    id_column(),
     Column("actor", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("before", Document, nullable=False),
@@ -380,7 +323,7 @@ activities = Table(
     Column("contact_id", BigInteger, primary_key=True),
     Column("interaction_id", BigInteger, primary_key=True),
     Column("occurred_at", Instant, nullable=False),
-    _text("confirmed_by"),
+    text_column("confirmed_by"),
     Index("ix_activities_timeline", "contact_id", sa.text("occurred_at DESC"), sa.text("interaction_id DESC")),
     Index(None, "interaction_id"),
 )
@@ -389,7 +332,7 @@ activities = Table(
 notes = Table(
     "notes",
     metadata,
-    _id(),
+    id_column(),
     Column("interaction_id", BigInteger, nullable=False, index=True),
     Column("author", Text, nullable=False),
     Column("text", Text, nullable=False),
@@ -422,7 +365,7 @@ drafts = Table(
 uploads = Table(
     "uploads",
     metadata,
-    _id(),
+    id_column(),
     Column("agent", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("media_type", Text, nullable=False),
@@ -438,7 +381,7 @@ uploads = Table(
 letters = Table(
     "letters",
     metadata,
-    _id(),
+    id_column(),
     Column("key", Text, nullable=False, unique=True),
     Column("conversation_id", BigInteger, nullable=False, index=True),
     Column("source", Text, nullable=False),
@@ -447,11 +390,11 @@ letters = Table(
     Column("content", Document, nullable=False),
     Column("blob", Text, nullable=False),
     Column("state", Text, nullable=False),
-    _text("reason"),
+    text_column("reason"),
     Column("due_at", Instant, nullable=False),
     Column("unless_answered", Boolean, nullable=False, server_default=sa.false()),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    _text("remote_id"),
+    text_column("remote_id"),
     Column("claimed_until", Instant),
     Column("written_at", Instant, nullable=False),
     Column("sent_at", Instant),
@@ -468,9 +411,9 @@ letter_recipients = Table(
     Column("letter_id", BigInteger, primary_key=True),
     Column("handle", Text, primary_key=True),
     Column("role", Text, nullable=False),
-    _text("name"),
+    text_column("name"),
     Column("state", Text, nullable=False),
-    _text("reason"),
+    text_column("reason"),
     Column("at", Instant, nullable=False),
     Index(None, "handle"),
 )
@@ -481,7 +424,7 @@ receipts = Table(
     metadata,
     Column("key", Text, primary_key=True),
     Column("state", Text, primary_key=True),
-    _text("reason"),
+    text_column("reason"),
     Column("at", Instant, nullable=False),
     Index(None, "at"),
 )
@@ -493,7 +436,7 @@ undeliverable = Table(
     metadata,
     Column("handle", Text, primary_key=True),
     Column("reason", Text, nullable=False),
-    _text("diagnostic"),
+    text_column("diagnostic"),
     Column("interaction_id", BigInteger),
     Column("at", Instant, nullable=False),
 )
@@ -502,13 +445,13 @@ undeliverable = Table(
 canned = Table(
     "canned",
     metadata,
-    _id(),
+    id_column(),
     Column("title", Text, nullable=False),
-    _text("shortcut"),
+    text_column("shortcut"),
     Column("body", Text, nullable=False),
-    _text("language"),
-    _text("owner"),
-    _text("team"),
+    text_column("language"),
+    text_column("owner"),
+    text_column("team"),
     Column("uses", Integer, nullable=False, server_default="0"),
     Column("updated_at", Instant, nullable=False),
 )
@@ -517,7 +460,7 @@ canned = Table(
 canned_uses = Table(
     "canned_uses",
     metadata,
-    _id(),
+    id_column(),
     Column("canned_id", BigInteger, nullable=False, index=True),
     Column("interaction_id", BigInteger, nullable=False),
     Column("words", Document, nullable=False),
@@ -547,16 +490,16 @@ signatures = Table(
 pops = Table(
     "pops",
     metadata,
-    _id(),
+    id_column(),
     Column("interaction_id", BigInteger, nullable=False),
     Column("agent", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("mine", Boolean, nullable=False, server_default=sa.false()),
     Column("handle", Text, nullable=False),
     Column("line", Text, nullable=False),
-    _text("queue"),
-    _text("preferred"),
-    _text("passed_by"),
+    text_column("queue"),
+    text_column("preferred"),
+    text_column("passed_by"),
     Column("since", Instant, nullable=False),
     Column("answered_at", Instant),
     Column("expires_at", Instant, nullable=False),
@@ -581,7 +524,7 @@ blobs = Table(
 quarantine = Table(
     "quarantine",
     metadata,
-    _id(),
+    id_column(),
     Column("source", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("reason", Text, nullable=False),
@@ -598,7 +541,7 @@ quarantine = Table(
 outbox = Table(
     "outbox",
     metadata,
-    _id(),
+    id_column(),
     Column("destination", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -607,8 +550,8 @@ outbox = Table(
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due_at", Instant, nullable=False),
-    _text("reason"),
-    _text("remote_id"),
+    text_column("reason"),
+    text_column("remote_id"),
     Column("claimed_until", Instant),
     Index(None, "destination", "subject", unique=True),
     Index(None, "destination", "state", "due_at"),
@@ -622,10 +565,10 @@ sources = Table(
     Column("name", Text, primary_key=True),
     Column("cursor", Text),
     Column("epoch", Integer, nullable=False, server_default="0"),
-    _text("holder"),
+    text_column("holder"),
     Column("leased_until", Instant),
     Column("state", Text, nullable=False, server_default="new"),
-    _text("cause"),
+    text_column("cause"),
     Column("behind_messages", Integer),
     Column("behind_seconds", Float),
     Column("measured_at", Instant),
@@ -656,7 +599,7 @@ canaries = Table(
     Column("token", Text, nullable=False),
     Column("sent_at", Instant, nullable=False),
     Column("arrived_at", Instant),
-    _text("cause"),
+    text_column("cause"),
 )
 
 # What somebody permitted us at an OAuth provider for a source. The two tokens are encrypted (hub.grants). ends_at: the
@@ -674,7 +617,7 @@ grants = Table(
     Column("renewed_at", Instant, nullable=False),
     Column("ends_at", Instant),
     Column("claimed_until", Instant),
-    _text("cause"),
+    text_column("cause"),
 )
 
 # Ways to an OAuth provider that somebody has begun and not come back from.
@@ -715,7 +658,7 @@ availability = Table(
     Column("agent", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("until", Instant),
-    _text("note"),
+    text_column("note"),
     Column("changed_at", Instant, nullable=False),
 )
 
@@ -723,12 +666,12 @@ availability = Table(
 absences = Table(
     "absences",
     metadata,
-    _id(),
+    id_column(),
     Column("agent", Text, nullable=False),
     Column("from_at", Instant, nullable=False),
     Column("until_at", Instant, nullable=False),
-    _text("stand_in"),
-    _text("note"),
+    text_column("stand_in"),
+    text_column("note"),
     Index(None, "agent", "until_at"),
 )
 
@@ -740,7 +683,7 @@ wrap_ups = Table(
     Column("interaction_id", BigInteger, primary_key=True),
     Column("agent", Text, primary_key=True),
     Column("state", Text, nullable=False),
-    _text("disposition"),
+    text_column("disposition"),
     Column("began_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False),
     Column("done_at", Instant),
@@ -752,13 +695,13 @@ wrap_ups = Table(
 tasks = Table(
     "tasks",
     metadata,
-    _id(),
+    id_column(),
     Column("title", Text, nullable=False),
     Column("due_at", Instant),
-    _text("owner"),
+    text_column("owner"),
     Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="SET NULL"), index=True),
     Column("interaction_id", BigInteger, index=True),
-    _text("created_by"),
+    text_column("created_by"),
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
     Index(None, "owner", "done_at", "due_at"),
@@ -769,7 +712,7 @@ blocked_numbers = Table(
     "blocked_numbers",
     metadata,
     Column("handle", Text, primary_key=True),
-    _text("reason"),
+    text_column("reason"),
     Column("actor", Text, nullable=False),
     Column("at", Instant, nullable=False),
 )
@@ -782,7 +725,7 @@ consents = Table(
     Column("handle", Text, primary_key=True),
     Column("purpose", Text, primary_key=True),
     Column("given", Boolean, nullable=False),
-    _text("evidence"),
+    text_column("evidence"),
     Column("interaction_id", BigInteger),
     Column("actor", Text, nullable=False),
     Column("at", Instant, nullable=False),
@@ -792,15 +735,15 @@ consents = Table(
 dials = Table(
     "dials",
     metadata,
-    _id(),
-    _text("key"),
+    id_column(),
+    text_column("key"),
     Column("agent", Text, nullable=False),
     Column("phone", Text, nullable=False),
     Column("callee", Text, nullable=False),
     Column("line", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("state", Text, nullable=False),
-    _text("reason"),
+    text_column("reason"),
     Column("entry_id", BigInteger),
     Column("at", Instant, nullable=False),
     Index(None, "key"),
@@ -813,15 +756,15 @@ dials = Table(
 dial_lists = Table(
     "dial_lists",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False),
     Column("agent", Text, nullable=False),
     Column("state", Text, nullable=False),
-    _text("line"),
-    _text("source"),
+    text_column("line"),
+    text_column("source"),
     Column("attempts", Integer, nullable=False, server_default="3"),
     Column("retry_minutes", Integer, nullable=False, server_default="60"),
-    _text("reason"),
+    text_column("reason"),
     Column("created_at", Instant, nullable=False),
 )
 
@@ -829,16 +772,16 @@ dial_lists = Table(
 dial_entries = Table(
     "dial_entries",
     metadata,
-    _id(),
+    id_column(),
     Column("list_id", BigInteger, ForeignKey("dial_lists.id", ondelete="CASCADE"), nullable=False),
     Column("position", Integer, nullable=False),
     Column("handle", Text, nullable=False),
-    _text("name"),
-    _text("note"),
+    text_column("name"),
+    text_column("note"),
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due_at", Instant, nullable=False),
-    _text("reason"),
+    text_column("reason"),
     Column("dial_id", BigInteger),
     Column("changed_at", Instant, nullable=False),
     Index(None, "list_id", "state", "due_at", "position"),
@@ -853,13 +796,13 @@ missed_calls = Table(
     Column("interaction_id", BigInteger, primary_key=True, autoincrement=False),
     Column("handle", Text, nullable=False),
     Column("contact_id", BigInteger),
-    _text("owner"),
+    text_column("owner"),
     Column("state", Text, nullable=False),
     Column("missed_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("closed_at", Instant),
     Column("closed_by", BigInteger),
-    _text("closed_how"),
+    text_column("closed_how"),
     Column("alerted_at", Instant),
     Index(None, "state", "due_at"),
     Index(None, "handle", "state"),
@@ -871,16 +814,16 @@ missed_calls = Table(
 recordings = Table(
     "recordings",
     metadata,
-    _id(),
+    id_column(),
     Column("interaction_id", BigInteger, nullable=False, index=True),
     Column("source", Text, nullable=False),
     Column("provider_id", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("voicemail", Boolean, nullable=False),
     Column("state", Text, nullable=False),
-    _text("reason"),
-    _text("blob"),
-    _text("media_type"),
+    text_column("reason"),
+    text_column("blob"),
+    text_column("media_type"),
     Column("size", BigInteger, nullable=False, server_default="0"),
     Column("seconds", Integer),
     Column("channels", Integer),
@@ -915,14 +858,14 @@ queued_calls = Table(
 calendar_objects = Table(
     "calendar_objects",
     metadata,
-    _id(),
+    id_column(),
     Column("source", Text, nullable=False),
     Column("place", Text, nullable=False),
     Column("provider_id", Text, nullable=False),
     Column("uid", Text, nullable=False),
-    _text("etag"),
-    _text("title"),
-    _text("audience"),
+    text_column("etag"),
+    text_column("title"),
+    text_column("audience"),
     Column("private", Boolean, nullable=False, server_default=sa.false()),
     Column("expanded", Boolean, nullable=False, server_default=sa.false()),
     Column("raw", LargeBinary, nullable=False),
@@ -946,7 +889,7 @@ calendar_busy = Table(
     Column("since", Instant, nullable=False),
     Column("until", Instant, nullable=False),
     Column("times", LargeBinary, nullable=False),
-    _text("refused"),
+    text_column("refused"),
     Column("begins_at", Instant),
     Index(None, "begins_at"),
     Index(None, "until"),
@@ -969,7 +912,7 @@ event_types = Table(
     Column("spec", Document, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("archived", Boolean, nullable=False, server_default=sa.false()),
-    _text("actor"),
+    text_column("actor"),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
 )
@@ -981,7 +924,7 @@ event_types = Table(
 appointments = Table(
     "appointments",
     metadata,
-    _id(),
+    id_column(),
     Column("uid", Text, nullable=False, unique=True),
     Column("event_type", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -991,7 +934,7 @@ appointments = Table(
     Column("organizer", Text, nullable=False),
     Column("sequence", Integer, nullable=False, server_default="0"),
     Column("title", Text, nullable=False),
-    _text("place"),
+    text_column("place"),
     Column("why", Document, nullable=False, server_default="[]"),
     Column("notifier", Text, nullable=False, server_default="hub"),
     Column("overlaps", Boolean, nullable=False, server_default=sa.false()),
@@ -1026,15 +969,15 @@ appointment_writes = Table(
     Column("source", Text, nullable=False),
     Column("wanted", Text, nullable=False),
     Column("state", Text, nullable=False),
-    _text("place"),
-    _text("provider_id"),
-    _text("etag"),
-    _text("uid"),
+    text_column("place"),
+    text_column("provider_id"),
+    text_column("etag"),
+    text_column("uid"),
     Column("sequence", Integer, nullable=False, server_default="0"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due_at", Instant, nullable=False),
     Column("claimed_until", Instant),
-    _text("reason"),
+    text_column("reason"),
     Index(None, "state", "due_at"),
     Index(None, "uid"),
 )
@@ -1044,13 +987,13 @@ appointment_writes = Table(
 bookings = Table(
     "bookings",
     metadata,
-    _id(),
+    id_column(),
     Column("appointment_id", BigInteger, ForeignKey("appointments.id", ondelete="CASCADE"), nullable=False),
     Column("seat", Integer, nullable=False, server_default="1"),
     Column("state", Text, nullable=False),
-    _text("name"),
-    _text("mail"),
-    _text("phone"),
+    text_column("name"),
+    text_column("mail"),
+    text_column("phone"),
     Column("zone", Text, nullable=False),
     Column("language", Text, nullable=False),
     Column("answers", Document, nullable=False, server_default="{}"),
@@ -1058,8 +1001,8 @@ bookings = Table(
     Column("secret", Text, nullable=False, unique=True),
     Column("link_id", BigInteger),
     Column("held_until", Instant),
-    _text("ended_by"),
-    _text("reason"),
+    text_column("ended_by"),
+    text_column("reason"),
     Column("no_show", Boolean, nullable=False, server_default=sa.false()),
     Column("created_at", Instant, nullable=False),
     Index(None, "appointment_id"),
@@ -1081,7 +1024,7 @@ bookings = Table(
 booking_notices = Table(
     "booking_notices",
     metadata,
-    _id(),
+    id_column(),
     Column("booking_id", BigInteger, ForeignKey("bookings.id", ondelete="CASCADE"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("way", Text, nullable=False),
@@ -1089,7 +1032,7 @@ booking_notices = Table(
     Column("sequence", Integer, nullable=False, server_default="0"),
     Column("due_at", Instant, nullable=False),
     Column("state", Text, nullable=False, server_default="due"),
-    _text("reason"),
+    text_column("reason"),
     Column("letter_id", BigInteger),
     sa.UniqueConstraint("booking_id", "kind", "way", "recipient", "sequence", "due_at"),
     Index(None, "state", "due_at"),
@@ -1099,13 +1042,13 @@ booking_notices = Table(
 booking_links = Table(
     "booking_links",
     metadata,
-    _id(),
+    id_column(),
     Column("hash", Text, nullable=False, unique=True),
     Column("event_type", Text, nullable=False),
     Column("contact_id", BigInteger, ForeignKey("contacts.id", ondelete="CASCADE")),
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
-    _text("actor"),
+    text_column("actor"),
     Column("created_at", Instant, nullable=False),
 )
 
@@ -1126,13 +1069,13 @@ calendar_feeds = Table(
 logins = Table(
     "logins",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False, unique=True),
     Column("password", Text, nullable=False),
     Column("role", Text, nullable=False),
-    _text("agent"),
-    _text("language"),
-    _text("timezone"),
+    text_column("agent"),
+    text_column("language"),
+    text_column("timezone"),
     Column("disabled", Boolean, nullable=False, server_default=sa.false()),
     Column("created_at", Instant, nullable=False),
 )
@@ -1143,7 +1086,7 @@ sessions = Table(
     Column("hash", Text, primary_key=True),
     Column("login_id", BigInteger, ForeignKey("logins.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("csrf", Text, nullable=False),
-    _text("client"),
+    text_column("client"),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
 )
@@ -1154,18 +1097,18 @@ invitations = Table(
     metadata,
     Column("hash", Text, primary_key=True),
     Column("role", Text, nullable=False),
-    _text("name"),
+    text_column("name"),
     Column("expires_at", Instant, nullable=False),
 )
 
 tokens = Table(
     "tokens",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False, unique=True),
     Column("hash", Text, nullable=False, unique=True),
     Column("scope", Text, nullable=False),
-    _text("agent"),
+    text_column("agent"),
     Column("created_at", Instant, nullable=False),
     Column("used_at", Instant),
 )
@@ -1174,7 +1117,7 @@ tokens = Table(
 audit = Table(
     "audit",
     metadata,
-    _id(),
+    id_column(),
     Column("at", Instant, nullable=False),
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),

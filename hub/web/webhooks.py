@@ -19,7 +19,7 @@ from hub.contracts import Forged, Malformed, Unavailable, Unsupported, Webhook
 from hub.store import Lane, Store
 from hub.store.schema import refusals
 from hub.store.sets import SetWrite
-from hub.vocabulary import Changed, Channel, Delivery, Event, Receipt
+from hub.vocabulary import Changed, Channel, Delivery, Event, Pressed, Receipt
 from hub.web.keys import SERVICE, SUPERVISOR
 from hub.web.problems import Problem
 
@@ -103,6 +103,8 @@ async def receive(request: web.Request) -> web.Response:
         webhook.verify(delivery)
     except Forged as error:
         refused.count(source, "forged")
+        if webhook.swallows:
+            return web.Response(status=202)
         raise Problem(401, "forged", str(error)) from error
     except Malformed as error:
         refused.count(source, "malformed")
@@ -117,7 +119,7 @@ async def receive(request: web.Request) -> web.Response:
         reason = f"the webhook failed on it: {type(error).__name__}"
         await service.ingest.quarantine(source, "delivery", reason, body, deliveries.about(delivery))
         parsed = ()
-    heard = [each for each in parsed if isinstance(each, Event | Receipt)]
+    heard = [each for each in parsed if isinstance(each, Event | Receipt | Pressed)]
     if heard:
         await service.ingest.record(source, heard)
         if any(isinstance(each, Event) and each.channel is Channel.VOICE for each in heard):

@@ -1,0 +1,1 @@
+"""The tables of the files of chats, and what web pages send in."""
