@@ -102,16 +102,23 @@ class ServerProcess:
     """One server process with its children: started, awaited, stopped or killed.
 
     *answers* makes one real exchange and raises ``OSError`` while the server is not ready yet.
-    The output goes to *log*, whose end is shown when the server gives up.
-    """
+    *seconds* is how long the first answer may take. The output goes to *log*, whose end is shown when the server gives
+    up. """
 
     def __init__(
-        self, command: Sequence[str | Path], *, answers: Callable[[], None], log: Path, owner: Account = OURSELVES
+        self,
+        command: Sequence[str | Path],
+        *,
+        answers: Callable[[], None],
+        log: Path,
+        owner: Account = OURSELVES,
+        seconds: float = START_SECONDS,
     ) -> None:
         self._command = command
         self._answers = answers
         self._log = log
         self._owner = owner
+        self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -125,7 +132,7 @@ class ServerProcess:
         assert self._process is None, "the server is already running"
         with self._log.open("ab") as log:
             self._process = self._owner.popen(self._command, folder=self._log.parent, stdout=log)
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self._seconds
         while True:
             try:
                 self._answers()
