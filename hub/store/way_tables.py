@@ -32,7 +32,7 @@ way_states = Table(
     text_column("reason"),
 )
 
-# *secret* is encrypted, or "" where it is derived from the store's own key; *generation* counts how often it was rolled.
+# *secret* is encrypted, or "" where it is derived from the key of the store; *generation* counts how often it changed.
 subscribers = Table(
     "subscribers",
     metadata,
