@@ -32,6 +32,7 @@ from hub.config_sources import SourceTable as SourceTable
 from hub.config_staff import AgentTable, TeamTable, read_agents, read_teams
 from hub.config_texts import TemplateConfig, TemplateTable, read_templates
 from hub.config_watch import WatchConfig, WatchTable, read_watch
+from hub.config_ways import WayConfig, WayTable, read_ways
 from hub.contracts import (
     Adapter,
     Calendar,
@@ -119,6 +120,7 @@ TABLES: Mapping[str, type[BaseModel]] = MappingProxyType(
         "booking_forms": Form,
         "watch": WatchTable,
         "alerts": AlertsTable,
+        "ways": WayTable,
         "crm": CrmTable,
     }
 )
@@ -186,6 +188,7 @@ class Config:
     booking: BookingConfig
     watch: WatchConfig
     alerts: AlertsConfig
+    ways: Mapping[str, WayConfig]
     templates: Mapping[str, TemplateConfig]
     oauth: Mapping[str, App]
     keys: tuple[bytes, ...] = field(repr=False)
@@ -326,6 +329,7 @@ def _config(reader: Reader) -> Config:
         booking=read_booking(reader, agents),
         watch=read_watch(reader),
         alerts=read_alerts(reader),
+        ways=MappingProxyType(read_ways(reader)),
         templates=MappingProxyType(read_templates(reader)),
         oauth=MappingProxyType(read_oauth(reader)),
         keys=_keys(reader, hub.key),
