@@ -91,14 +91,22 @@ class Pds:
 
 
 @contextmanager
-def pds() -> Iterator[Pds]:
-    """A running server without anybody on it."""
+def pds(app_view: int = 0) -> Iterator[Pds]:
+    """A running server without anybody on it. What only the network as a whole can answer, such as notifications, it
+    asks on the port *app_view*."""
     if not (TREE / "complete").exists():
         pytest.fail("Bluesky's server is missing: run tests/servers/fetch_pds build/pds", pytrace=False)
     folder = folder_for("pds", OURSELVES)
     port, plc = free_port(), free_port()
     process = ServerProcess(
-        [program("node", package="nodejs"), TREE / "start.cjs", folder, str(port), str(plc)],
+        [
+            program("node", package="nodejs"),
+            TREE / "start.cjs",
+            folder,
+            str(port),
+            str(plc),
+            *([str(app_view)] if app_view else []),
+        ],
         answers=lambda: _answers(port),
         log=folder / "log",
         seconds=SECONDS,

@@ -1,9 +1,10 @@
-// node start.cjs FOLDER PORT PLC_PORT: Bluesky's own server on PORT, its directory of identities (in memory) on PLC_PORT,
-// both on 127.0.0.1. Says "ready" once both answer.
+// node start.cjs FOLDER PORT PLC_PORT [APP_VIEW_PORT]: Bluesky's own server on PORT, its directory of identities (in memory)
+// on PLC_PORT, both on 127.0.0.1. What only the network as a whole can answer it asks on APP_VIEW_PORT.
+// Says "ready" once both answer.
 const http = require("http");
 const crypto = require("crypto");
 
-const [folder, port, plcPort] = process.argv.slice(2);
+const [folder, port, plcPort, appViewPort] = process.argv.slice(2);
 
 function listen(server, number) {
   return new Promise((done) => server.listen(Number(number), "127.0.0.1", done));
@@ -30,6 +31,10 @@ function listen(server, number) {
     PDS_CRAWLERS: "",
     PDS_HOME_NAME: "test",
   });
+  if (appViewPort) {
+    process.env.PDS_BSKY_APP_VIEW_URL = `http://127.0.0.1:${appViewPort}`;
+    process.env.PDS_BSKY_APP_VIEW_DID = "did:web:localhost";
+  }
   require("fs").mkdirSync(`${folder}/data`, { recursive: true });
   const { PDS, envToCfg, envToSecrets, readEnv } = require("@atproto/pds");
   const env = readEnv();
