@@ -1,0 +1,1 @@
+"""Mentions: public posts that name us, found by queries, read, counted and answered."""

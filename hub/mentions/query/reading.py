@@ -1,0 +1,112 @@
+"""A post as queries look at it: its texts in normal form, and what its author, site, source and language are called."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import islice
+
+from hub.mentions.query.normal import fold, places
+from hub.mentions.query.posts import LOOKED_AT, MOST_SPANS, Part, Post, Span
+
+_MOST_KEY = 1_000
+_MOST_LABELS = 12
+_TEXTS: tuple[Part, ...] = ("title", "text", "link")
+
+
+class Reading:
+    """One post while queries are asked about it; *texts* are the normal forms of title, text and links."""
+
+    __slots__ = ("_keys", "post", "texts")
+
+    def __init__(self, post: Post) -> None:
+        self.post = post
+        self.texts = tuple(fold(text) for text in originals(post))
+        self._keys: dict[str, Collection[str]] = {}
+
+    def keys(self, field: str) -> Collection[str]:
+        """What a query may call the post's *field*: "site", "author", "source" or "lang"."""
+        keys = self._keys.get(field)
+        if keys is None:
+            keys = self._keys[field] = keys_of(self.post, field)
+        return keys
+
+    def spans(self, found: Collection[tuple[int, int, int]], shown: Collection[str]) -> tuple[Span, ...]:
+        """The places *found* in the texts, and the fields that are *shown*, as places of the original post."""
+        texts = originals(self.post)
+        maps = {nth: places(texts[nth]) for nth in {nth for nth, _, _ in found}}
+        spans: list[Span] = []
+        for nth, start, end in sorted(set(found)):
+            original = maps[nth].original(start, end)
+            if spans and spans[-1].field == _TEXTS[nth] and original[0] < spans[-1].end:
+                spans[-1] = Span(_TEXTS[nth], spans[-1].start, max(spans[-1].end, original[1]))
+            else:
+                spans.append(Span(_TEXTS[nth], *original))
+        named = [span for span in spans if span.field != "link"]
+        post = self.post
+        if "author" in shown:
+            named.append(Span("author", 0, len(post.author_name or post.author)))
+        if "site" in shown:
+            named.append(Span("site", 0, len(post.site)))
+        return tuple(islice([*named, *spans[len([each for each in spans if each.field != "link"]) :]], MOST_SPANS))
+
+
+def originals(post: Post) -> tuple[str, str, str]:
+    """The texts of *post* that are searched, as far as they are: title, text and links."""
+    return post.title[:LOOKED_AT], post.text[:LOOKED_AT], "\n".join(post.links)[:LOOKED_AT]
+
+
+def keys_of(post: Post, field: str) -> Collection[str]:
+    """What a query may call the *field* of *post*."""
+    match field:
+        case "site":
+            return site_keys(post.site)
+        case "author":
+            return author_keys(post.author, post.author_name)
+        case "source":
+            return (" ".join(fold(post.source).split()),) if post.source else ()
+        case _:
+            return language_keys(post.language)
+
+
+def site_keys(site: str) -> Collection[str]:
+    """`old.reddit.com/r/crm` is found as that, as `reddit.com`, `reddit.com/r`, `com`, and so on."""
+    host, *path = site_value(fold(site[:_MOST_KEY])).split("/")[:_MOST_LABELS]
+    if not host:
+        return ()
+    labels = host.split(".")[-_MOST_LABELS:]
+    hosts = [".".join(labels[nth:]) for nth in range(len(labels))]
+    paths = ["/".join(path[:count]) for count in range(len(path) + 1)]
+    return {f"{each}/{tail}" if tail else each for each in (host, *hosts) for tail in paths}
+
+
+def site_value(value: str) -> str:
+    """A site in normal form without its scheme, `www.` and last slash."""
+    return value.removeprefix("https://").removeprefix("http://").removeprefix("www.").rstrip("/")
+
+
+def author_keys(handle: str, name: str) -> Collection[str]:
+    """`acct:ada@hub.test`, "Ada Lovelace" is found as that, as `ada@hub.test`, `ada`, and by her whole name."""
+    keys = set()
+    if handle:
+        whole = fold(handle[:_MOST_KEY])
+        bare = whole.removeprefix("acct:").removeprefix("mailto:")
+        keys |= {whole, bare}
+        if "://" in bare:
+            keys.add(bare.rstrip("/").replace("=", "/").rpartition("/")[2])
+        elif "@" in bare:
+            keys.add(bare.partition("@")[0])
+    if name:
+        keys.add(" ".join(fold(name[:_MOST_KEY]).split()))
+    keys |= {author_value(key) for key in keys}
+    return keys - {""}
+
+
+def author_value(value: str) -> str:
+    """An author in normal form without the sign in front: `@ada` is `ada`."""
+    return value.removeprefix("@").removeprefix("u/").strip()
+
+
+def language_keys(tag: str) -> Collection[str]:
+    """`zh-hans-cn` is found as that, as `zh-hans` and as `zh`."""
+    subtags = fold(tag[:_MOST_KEY]).replace("_", "-").split("-")[:_MOST_LABELS]
+    return {"-".join(subtags[:count]) for count in range(1, len(subtags) + 1)} - {""}
