@@ -75,8 +75,8 @@ def _no_conversation(_: str) -> int | None:
 class Books:
     """What recording needs to know beside the batch: our addresses, new ids, the blobs, which CRMs to tell, which
     conversation a Message-ID of ours names (`hub.letters.token`), whose new conversations are, when a missed call is
-    *due*, what *sound* of calls may be kept, in what *house* phones ring, whose calendars are whose (*owners*), and who
-    *follows* what changes in them."""
+    *due*, what *sound* of calls may be kept, in what *house* phones ring, whose calendars are whose (*owners*), who
+    *follows* what changes in them, and the sources whose files can be *fetched*."""
 
     ours: Ours
     new_id: Callable[[], int]
@@ -89,6 +89,7 @@ class Books:
     house: House = field(default_factory=House)
     owners: Owners = field(default_factory=Owners)
     follows: Follow = nobody_follows
+    fetched: frozenset[str] = frozenset()
 
 
 class Row(NamedTuple):

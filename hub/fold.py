@@ -1,20 +1,21 @@
 """From the set of an interaction's events to what is known of it, the same in whatever order they came.
 
-Per field, known beats unknown, then the later provider time, then the source's name. Calls have a stricter fold of
-their own, because their states may only go forward (`hub.calls`), and so have meetings, of which their organizer's word
-counts and everybody's own answer (`hub.meetings`).
+Per field, known beats unknown, then the later provider time, then the source's name. So a message that was edited says
+what its last edit says; of one that was taken back nothing that it said is left, whatever came before or after. Calls
+have a stricter fold of their own, because their states may only go forward (`hub.calls`), and so have meetings, of
+which their organizer's word counts and everybody's own answer (`hub.meetings`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from hub.calls.fold import direction_of, fold_calls
 from hub.meetings.fold import fold_meetings
-from hub.vocabulary import Call, Direction, Event, Facts, Meeting, Message
+from hub.vocabulary import Call, Direction, Event, Facts, Meeting, Mention, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,31 @@ def fold(told: Sequence[Told], ours: frozenset[str]) -> Facts:
     if isinstance(first, Meeting):
         return fold_meetings([(each.source, each.event) for each in told])
     if len(told) == 1:
-        return first
+        return stripped(first) if is_taken_back(first) else first
     ordered = sorted(told, key=_later)
     same = [each.event.facts for each in ordered if type(each.event.facts) is type(first)]
-    return _latest_known(type(first), same)
+    known = _latest_known(type(first), same)
+    if not any(is_taken_back(each) for each in same):
+        return known
+    assert isinstance(known, Message | Mention), "nothing else is taken back"
+    return stripped(replace(known, deleted=True))
+
+
+def is_taken_back(facts: Facts) -> bool:
+    """Whether the writer took it back."""
+    return isinstance(facts, Message | Mention) and facts.deleted is True
+
+
+def stripped(facts: Facts) -> Facts:
+    """*facts* without what was said: who, when and where stays."""
+    if isinstance(facts, Message):
+        return replace(
+            facts, title=None, text=None, preview=None, attachments=None, raw=None, report=None, files=None,
+            edited_at=None,
+        )  # fmt: skip
+    if isinstance(facts, Mention):
+        return replace(facts, title=None, text=None, links=None, language=None, edited_at=None)
+    return facts
 
 
 def _later(told: Told) -> tuple[Any, ...]:

@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from hub import copies as changes
 from hub import facts as documents
 from hub.batch import Books, Entry, Subject
+from hub.fold import is_taken_back
 from hub.formats.search import terms
+from hub.store.chat_tables import chat_threads
 from hub.store.schema import conversations, copies, events, interactions, micros, participants
 from hub.store.sets import Run, SetWrite
 from hub.topics import BARE
-from hub.vocabulary import Call, Facts, Message
+from hub.vocabulary import Call, Channel, Facts, Message
 
 SEARCH_LIMIT = 200_000  # characters of one interaction that are indexed; PostgreSQL refuses more than 1 MB of terms
 
@@ -57,6 +59,13 @@ _CONVERSATIONS = SetWrite(
     " AND (conversations.topic = '' OR substr(conversations.topic, 1, 3) = 're:')"
     " THEN excluded.topic ELSE conversations.topic END",
 )
+_TALKED = (Channel.CHAT, Channel.SOCIAL, Channel.WEB)
+_THREADS = SetWrite(
+    chat_threads,
+    ("interaction_id", "source", "thread"),
+    "ON CONFLICT (interaction_id, source) DO UPDATE SET thread = CASE WHEN excluded.thread <> '' THEN excluded.thread"
+    " ELSE chat_threads.thread END",
+)
 _FORGET_SEARCH = Run("DELETE FROM search WHERE rowid = ?", "DELETE FROM search WHERE interaction_id = %s")
 _SEARCH = Run(
     "INSERT INTO search (rowid, body) VALUES (?, ?)",
@@ -95,6 +104,7 @@ def write(conn: sa.Connection, subjects: Sequence[Subject], books: Books, now: i
         ],
     )
     _COPIES(conn, _copies(subjects))
+    _THREADS(conn, _threads(subjects))
     latest: dict[int, Subject] = {}
     topics: dict[int, str] = {}
     for subject in subjects:
@@ -140,7 +150,8 @@ def _interaction(subject: Subject, text: str, now: int) -> tuple[Any, ...]:
     facts = subject.facts
     first = subject.row
     preview = (facts.preview or (facts.text or "")[:300]) if isinstance(facts, Message) else getattr(facts, "text", "")
-    blob = first.blob if first else None
+    gone = is_taken_back(facts)
+    blob = first.blob if first and not gone else None
     return (
         subject.entries[0][1].event.channel,
         documents.kind(facts),
@@ -158,6 +169,16 @@ def _interaction(subject: Subject, text: str, now: int) -> tuple[Any, ...]:
         first.revision + 1 if first else 1,
         now,
     )
+
+
+def _threads(subjects: Iterable[Subject]) -> list[tuple[Any, ...]]:
+    """What each source calls the thread in which it told of a chat or a post."""
+    rows = {}
+    for subject in subjects:
+        for source, entry in subject.entries:
+            if entry.event.channel in _TALKED and (entry.event.conversation or (subject.id, source) not in rows):
+                rows[subject.id, source] = (subject.id, source, entry.event.conversation)
+    return list(rows.values())
 
 
 def _copies(subjects: Iterable[Subject]) -> list[tuple[Any, ...]]:

@@ -14,14 +14,15 @@ from dataclasses import replace
 import orjson
 import sqlalchemy as sa
 
-from hub import copies, outgoing, pops
+from hub import copies, outgoing, pops, taken_back
 from hub import facts as documents
 from hub.batch import Books, Entry, Part, Recorded, Row, Subject
 from hub.calendars import objects as calendars
 from hub.calls import missed, twins
 from hub.calls.recordings import rows as recordings
 from hub.crm.join import read_identities
-from hub.fold import Told, direction, fold, occurred_at
+from hub.files import rows as files
+from hub.fold import Told, direction, fold, is_taken_back, occurred_at
 from hub.inbox import states
 from hub.ledger import write
 from hub.letters import optout, receipts
@@ -81,11 +82,13 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     thread(conn, subjects, books)
     shares = sharing.inherit(conn, subjects)
     write(conn, subjects, books, now)
+    taken_back.forget(conn, subjects, books.blobs)
     sharing.write(conn, shares)
     moved = _inbox(conn, subjects, books, now)
     ledger = missed.recorded(conn, subjects, who, books.due, now, books.ours.handles)
     moved |= ledger.conversations
     recordings.recorded(conn, subjects, books.sound, books.new_id, now)
+    files.recorded(conn, subjects, books.fetched, books.blobs, books.new_id, now)
     happened: list[LiveEvent] = []
     for part in kept:
         copies.change(conn, part.source, part.changes)
@@ -152,6 +155,8 @@ def _fold(conn: sa.Connection, parts: Sequence[Part], books: Books) -> list[Subj
     for subject in subjects.values():
         subject.id = subject.row.id if subject.row else books.new_id()
         subject.facts = fold(subject.told, books.ours.handles)
+        if is_taken_back(subject.facts):
+            subject.entries = [(source, taken_back.emptied(entry)) for source, entry in subject.entries]
         subject.direction = direction(subject.facts, books.ours.handles)
         subject.at = micros(occurred_at(subject.facts, subject.told))
         subject.level = _open_level(subject)
@@ -221,7 +226,9 @@ def _inbox(conn: sa.Connection, subjects: Sequence[Subject], books: Books, now: 
 def _is_news_from_outside(subject: Subject, now: int) -> bool:
     """Whether a person outside wrote this, and just now: then a letter that was to be sent unless she did is not."""
     facts = subject.facts
-    if subject.row or not isinstance(facts, Message) or facts.automatic or subject.direction is not Direction.INBOUND:
+    if subject.row or is_taken_back(facts) or subject.direction is not Direction.INBOUND:
+        return False
+    if not isinstance(facts, Message) or facts.automatic:
         return False
     return subject.live or subject.at > now - _DAY
 

@@ -16,7 +16,7 @@ from hub.inbox.joining import absorb
 from hub.store.schema import conversation_refs, conversations, merged_conversations
 from hub.store.sets import Run, SetRead, SetWrite, among
 from hub.topics import BARE, Topics, topic_of
-from hub.vocabulary import Event, Message
+from hub.vocabulary import Event, Mention, Message
 
 _THREADS = SetRead(sa.select(conversation_refs).where(among(conversation_refs.c.ref)))
 _STANDING = SetRead(sa.select(conversations.c.id).where(among(conversations.c.id)))
@@ -36,7 +36,7 @@ _FORGET = Run("DELETE FROM conversations WHERE id = ?")
 
 def thread(conn: sa.Connection, subjects: Sequence[Subject], books: Books) -> None:
     """Give each interaction its conversation. A mail that refers to two conversations makes them one."""
-    names = {subject.key: _references(subject) for subject in subjects}
+    names = {subject.key: _references(subject, books) for subject in subjects}
     known = dict(_THREADS(conn, sorted({ref for group in names.values() for ref in group})))
     tokens = {subject.key: _answered(subject, books) for subject in subjects}
     stand = _standing(conn, {id for ids in tokens.values() for id in ids})
@@ -89,14 +89,20 @@ def unite(conn: sa.Connection, gone: int, into: int) -> None:
     _FORGET(conn, gone)
 
 
-def _references(subject: Subject) -> list[str]:
-    """The names by which other interactions find this one's conversation; none for a call, a thread of its own."""
+def _references(subject: Subject, books: Books) -> list[str]:
+    """The names by which other interactions find this one's conversation; none for a call, a thread of its own. A post
+    that is addressed to us, or ours, belongs to what it answers; what others say among themselves does not."""
     namespace = subject.key.partition(":")[0]
     taken = subject.key.startswith("mail:content:")  # its Message-ID is another mail's, or it has none
     names: dict[str, None] = {}
     for event, message in _told(subject):
         if event.conversation:
             names[f"{namespace}:{event.conversation}"] = None
+        elif isinstance(event.facts, Mention):
+            names[subject.key] = None
+            author = next((each.handle for each in event.facts.participants or () if each.role.begins), "")
+            if event.facts.answers and (event.facts.addressed or author in books.ours.handles):
+                names[event.facts.answers] = None
         elif message:
             own = () if taken else (message.ident,)
             for ident in (*own, *(message.thread or ())):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from hub.availability import Standing, State, now_read, stands_in
+from hub.fold import is_taken_back
 from hub.inbox.teams import Assign, Assignment, Team
 from hub.store.schema import conversations, interactions, moment, team_turns
 from hub.store.sets import Run, SetRead, among
@@ -143,6 +144,8 @@ def _word(subject: Subject) -> Word | None:
         return Word.OVER if outcome or _ended(facts) else Word.NOTHING
     if subject.row:
         return None
+    if is_taken_back(facts):
+        return Word.NOTHING
     if isinstance(facts, Message) and not facts.automatic:
         if subject.direction is Direction.INBOUND:
             return Word.WROTE

@@ -82,6 +82,11 @@ class Blobs:
         ]
         _KEEP(conn, rows)
 
+    def share(self, conn: sa.Connection, name: str) -> bool:
+        """Count one more reference to a blob that is kept, in the caller's transaction; False where it is not."""
+        more = blobs.update().where(blobs.c.hash == name).values(refs=blobs.c.refs + 1)
+        return bool(conn.execute(more).rowcount)
+
     def release(self, conn: sa.Connection, names: Sequence[str]) -> None:
         """Give a reference to each of *names* back, in the caller's transaction; what nobody refers to goes. The file
         of a large one goes with the next `sweep`."""

@@ -1,0 +1,1 @@
+"""Chats in the core: edits, deletions, files, answers."""
