@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from hub.mentions.query.tree import All, Field, Near, Node, Some, Words
 from hub.mentions.query.words import Piece
 
-# The commonest words of English, of which almost every post has one: they are anchors only where nothing else is.
 _COMMON_WORDS = (
-    "the be to of and a in that have i it for not on with he as you do at this but his by from they we say her she or an"
-    " will my one all would there their what so up out if about who get which go me when make can like time no just him"
-    " know take people into year your good some could them see other than then now look only come its over think also"
-    " back after use two how our work first well way even new want because any these give day most us is are was were"
-    " has had been http https www com"
+    "the be to of and a in that have i it for not on with he as you do at this but his by from they we say her she or"
+    " an will my one all would there their what so up out if about who get which go me when make can like time no just"
+    " him know take people into year your good some could them see other than then now look only come its over think"
+    " also back after use two how our work first well way even new want because any these give day most us is are was"
+    " were has had been http https www com"
 )
-_COMMON = frozenset(_COMMON_WORDS.split())
+COMMON = frozenset(_COMMON_WORDS.split())
+"""The commonest words of English, of which almost every post has one."""
 _COST_OF_FIELD = {"author": 1e-5, "site": 0.05, "source": 0.2}
 
 
@@ -77,7 +77,7 @@ def _cost(anchor: Anchor) -> float:
 
 def _word(piece: Piece) -> Anchor:
     literal = piece.literal
-    if literal in _COMMON and not piece.prefix:
+    if literal in COMMON and not piece.prefix:
         return Anchor(piece, cost=0.3)
     # A Chinese character says about as much as three Latin letters.
     letters = sum(1 if ord(each) < 0x2E80 else 3 for each in literal)

@@ -1,9 +1,10 @@
 """The normal form of texts, in which queries and posts are compared.
 
 Full width and half width are one (NFKC, UAX #15), and so are upper and lower case (full case folding, so ß is ss).
-Accents are ignored (ü is u), and so are letters that only look like accented ones: ø is o, ł is l, đ is d, œ is oe, æ is
-ae, þ is th, and the Turkish ı is i. Vowel points of Arabic and Hebrew, soft hyphens and characters of no width go.
-Cyrillic letters stay what they are, but ё is е. Traditional and simplified Chinese are different characters and stay so.
+Accents are ignored (ü is u), and so are letters that only look like accented ones: ø is o, ł is l, đ is d, œ is oe, æ
+is ae, þ is th, and the Turkish ı is i. Vowel points of Arabic and Hebrew, soft hyphens and characters of no width go.
+Cyrillic letters stay what they are, but ё is е. Traditional and simplified Chinese are different characters and stay
+different.
 """
 
 from __future__ import annotations

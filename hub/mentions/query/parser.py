@@ -32,6 +32,11 @@ class Query:
     root: Node = field(repr=False)
     anchors: tuple[Anchor, ...] = field(repr=False)
 
+    @property
+    def joined(self) -> bool:
+        """True where another part can follow with a blank; where not, only after brackets around the whole."""
+        return not isinstance(self.root, Some)
+
     def finds(self, post: Post) -> tuple[Span, ...] | None:
         """Where *post* matches (perhaps nowhere that is shown), or None where it does not."""
         return self.read(Reading(post))
