@@ -103,6 +103,7 @@ class Live:
         self._told_at = float("-inf")
         self._flush: asyncio.Task[None] | None = None
         self._hearers: dict[str, Callable[[LiveEvent], None]] = {}
+        self._overhearers: dict[str, list[Callable[[LiveEvent], None]]] = defaultdict(list)
 
     async def __aenter__(self) -> Live:
         return self
@@ -141,6 +142,10 @@ class Live:
         """Events of type *kind* are not for screens: of this hub and of the others, they go to *hearer*."""
         self._hearers[kind] = hearer
 
+    def overhear(self, kind: str, hearer: Callable[[LiveEvent], None]) -> None:
+        """Events of type *kind* go to *hearer*, too, of this hub and of the others, before screens are told."""
+        self._overhearers[kind].append(hearer)
+
     def agents(self) -> list[str]:
         """The agents with a screen connected to this process."""
         return [agent for agent in self._by_agent if agent]
@@ -167,6 +172,8 @@ class Live:
         if event.type in self._hearers:
             self._hearers[event.type](event)
             return
+        for hearer in self._overhearers.get(event.type, ()):
+            hearer(event)
         self._number += 1
         frame = event.frame(self._number)
         screens = self._by_agent.get(event.agent, ()) if event.agent else self.subscriptions()
