@@ -20,7 +20,7 @@ from hub.formats.reports import Report as Report
 NAMESPACES = frozenset(
     {
         *("mail", "ical", "twilio", "slack", "log", "letter", "matrix", "xmpp", "telegram", "whatsapp", "messenger"),
-        *("instagram", "wecom", "dingtalk", "feishu", "web", "feed", "activitypub", "at", "reddit", "hackernews"),
+        *("instagram", "wecom", "dingtalk", "feishu", "web", "feed", "mastodon", "at", "reddit", "hackernews"),
     }
 )
 """Key namespaces of what other systems name: nothing whose own name becomes a namespace may be called so."""
