@@ -30,10 +30,10 @@ LONGEST_WORDS = 300
 
 _PORTS = {"http": 80, "https": 443}
 # RFC 9110, 9.2.1, and what WebDAV (RFC 4918, RFC 3253) adds.
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # RFC 9110, 15.6: the server may have done it and lost the answer on the way back.
-_PERHAPS_DONE = frozenset({408, 500, 502, 504})
+PERHAPS_DONE = frozenset({408, 500, 502, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class Client:
                 return read
             if read.status not in _REDIRECTS:
                 raise self._verdict(method, read)
-            if not redirects or method not in _SAFE:
+            if not redirects or method not in SAFE:
                 raise Unsupported(f"{self._host} answers with a redirect, which is not followed")
             url = self._same_host(urljoin(url, where))
         raise Unsupported(f"{self._host} redirects without an end")
@@ -184,7 +184,7 @@ class Client:
             said = f"{self._host} gave no answer within {seconds:.0f} s"
             if not isinstance(error, TimeoutError):
                 said = f"{self._host} broke off ({type(error).__name__})"
-            raise (Unavailable(said) if method in _SAFE else TimeoutError(said)) from None
+            raise (Unavailable(said) if method in SAFE else TimeoutError(said)) from None
 
     async def _read(
         self, answer: aiohttp.ClientResponse, accept: Collection[int], media: tuple[str, ...], most: int
@@ -212,10 +212,10 @@ class Client:
             said = f"{said}: {words}"
         if answer.status in (401, 403):
             return Rejected(f"{said}; check {self._cure}")
-        if answer.status in _PERHAPS_DONE and method not in _SAFE:
+        if answer.status in PERHAPS_DONE and method not in SAFE:
             return TimeoutError(said)
         if answer.status in (408, 425, 429) or answer.status >= 500:
-            return Unavailable(said, _retry_after(answer.headers.get("retry-after", "")))
+            return Unavailable(said, retry_after(answer.headers.get("retry-after", "")))
         return Unsupported(said)
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -250,7 +250,7 @@ def _line(text: str) -> str:
     return " ".join(clean.split())[:LONGEST_WORDS]
 
 
-def _retry_after(text: str) -> float | None:
+def retry_after(text: str) -> float | None:
     """Seconds or a date (RFC 9110, 10.2.3); None for neither."""
     if text.isdigit() and text.isascii():
         return min(float(text), 86_400.0)
