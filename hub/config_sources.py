@@ -125,7 +125,7 @@ def _source(reader: Reader, name: str, table: dict[str, Any], agents: Mapping[st
     return SourceConfig(
         name=name,
         provider=frame.provider,
-        ours=ours,
+        ours=tuple(dict.fromkeys((*ours, *(handle for settings in typed.values() for handle in settings.own)))),
         rings=tuple(frame.rings),
         settings=MappingProxyType(own),
         oauth=frame.oauth,

@@ -88,6 +88,12 @@ class Settings(BaseModel):
     # Without the last one, pydantic would quote a password in its errors.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Handles of ours that these settings imply, as a bot's token does its address: they count beside the source's
+        `ours`."""
+        return ()
+
 
 class Loan(Protocol):
     """What the running hub lends the plug-ins of one source of what only it may keep."""
