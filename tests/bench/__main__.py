@@ -22,6 +22,7 @@ NAMES = (
     "calendars",
     "expanding",
     "booking",
+    "matching",
 )
 
 

@@ -6,6 +6,7 @@ query without anchors would find posts of which it says only what they are not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from hub.mentions.query.tree import All, Field, Near, Node, Some, Words
@@ -34,19 +35,19 @@ class Anchor:
     cost: float = field(default=0.0, compare=False)
 
 
-def anchors_of(node: Node) -> tuple[Anchor, ...] | None:
-    """The cheapest anchors of *node*, None where it has none."""
+def anchors_of(node: Node, known: Set[Anchor] = frozenset()) -> tuple[Anchor, ...] | None:
+    """The cheapest anchors of *node*, None where it has none. Those that are *known* already cost nothing more."""
     match node:
         case Words():
-            return (min((_word(piece) for piece in node.pieces), key=_cost),)
+            return _cheapest([(_word(piece),) for piece in node.pieces], known)
         case Field() if node.name in _COST_OF_FIELD:
             return (Anchor(None, node.name, node.value, _COST_OF_FIELD[node.name]),)
         case Near():
-            return _cheapest([_together([anchors_of(each) for each in side]) for side in (node.left, node.right)])
+            return _cheapest([_of_some(side, known) for side in (node.left, node.right)], known)
         case All():
-            return _cheapest([anchors_of(part) for part in node.parts])
+            return _cheapest([anchors_of(part, known) for part in node.parts], known)
         case Some():
-            return _together([anchors_of(part) for part in node.parts])
+            return _of_some(node.parts, known)
         case _:
             return None
 
@@ -58,21 +59,39 @@ def open_part(node: Node) -> Node:
     return node
 
 
-def _together(choices: list[tuple[Anchor, ...] | None]) -> tuple[Anchor, ...] | None:
+def _of_some(parts: Sequence[Node], known: Set[Anchor]) -> tuple[Anchor, ...] | None:
+    """Anchors of every part; what leaves no choice is taken first, as it may do for others, too."""
     found: dict[Anchor, None] = {}
-    for choice in choices:
-        if choice is None:
+    for part in sorted(parts, key=_choices):
+        anchors = anchors_of(part, known | found.keys())
+        if anchors is None:
             return None
-        found.update(dict.fromkeys(choice))
+        found.update(dict.fromkeys(anchors))
     return tuple(found)
 
 
-def _cheapest(choices: list[tuple[Anchor, ...] | None]) -> tuple[Anchor, ...] | None:
-    return min((each for each in choices if each is not None), key=lambda each: sum(map(_cost, each)), default=None)
+def _choices(node: Node) -> int:
+    """Among how many anchors there is to choose."""
+    match node:
+        case Words():
+            return len(node.pieces)
+        case Near():
+            return sum(max(map(_choices, side)) for side in (node.left, node.right))
+        case All():
+            return sum(map(_choices, node.parts))
+        case Some():
+            return max(map(_choices, node.parts))
+        case Field():
+            return node.name in _COST_OF_FIELD
+        case _:
+            return 0
 
 
-def _cost(anchor: Anchor) -> float:
-    return anchor.cost
+def _cheapest(choices: list[tuple[Anchor, ...] | None], known: Set[Anchor]) -> tuple[Anchor, ...] | None:
+    def cost(anchors: tuple[Anchor, ...]) -> float:
+        return sum(anchor.cost for anchor in anchors if anchor not in known)
+
+    return min((each for each in choices if each is not None), key=cost, default=None)
 
 
 def _word(piece: Piece) -> Anchor:

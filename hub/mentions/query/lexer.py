@@ -14,6 +14,7 @@ from hub.mentions.query.words import Piece
 FIELDS = ("lang", "site", "author", "source")
 MOST_BETWEEN = 100
 MOST_IN_PHRASE = 30
+MOST_IN_WORD = 100
 
 _SIGNS = {0x3000: " ", 0x2212: "-", **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}}
 _QUOTES = {'"': '"“”', "“": '"“”', "”": '"“”', "„": '"“”', "「": "」", "『": "』", "«": "»"}
@@ -156,6 +157,8 @@ def _pieces(word: str, place: int, length: int) -> tuple[Piece, ...]:
         for nth, literal in enumerate(_SEAM.split(chunk)):
             if WORD_CHARACTER.search(literal):
                 found.append(Piece(literal, seam=nth > 0))
+    if any(len(piece.literal) > MOST_IN_WORD for piece in found):
+        raise QueryError(place, length, "too-long", f"A word has at most {MOST_IN_WORD} characters.")
     if not found:
         raise QueryError(place, length, "no-word", "Here is no letter, digit or emoji to search for.")
     if len(found) > MOST_IN_PHRASE:

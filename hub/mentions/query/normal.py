@@ -58,7 +58,6 @@ _COMPOSING = re.compile(
 _MANY_MARKS = re.compile(rf"(?:[^\w\s!-~]|[\uff9e\uff9f]){{{MOST_MARKS + 1}}}")
 _IS_SPACED = re.compile(SPACED)
 _IS_UNSPACED = re.compile(UNSPACED)
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def _folded(character: str) -> str:
@@ -80,15 +79,14 @@ _FOLDED = {
     },
     **_LETTERS,
 }
-_FOLDS = re.compile(f"[{''.join(map(re.escape, _FOLDED))}{_IGNORED}]")
+# Half a surrogate pair is no text that could be encoded.
+_FOLDS = re.compile(f"[{''.join(map(re.escape, _FOLDED))}{_IGNORED}\ud800-\udfff]")
 
 
 def fold(text: str) -> str:
     """The normal form of *text*. Takes any string, also one with lone surrogates, which become U+FFFD."""
     if text.isascii():
         return text.lower()
-    if _SURROGATES.search(text):
-        text = _SURROGATES.sub("\ufffd", text)
     if _MANY_MARKS.search(text):
         text = _with_few_marks(text)
     if "\u2122" in text or "\u2120" in text:
@@ -99,7 +97,7 @@ def fold(text: str) -> str:
 
 
 def _replacement(match: re.Match[str]) -> str:
-    return _FOLDED.get(match[0], "")
+    return "\ufffd" if "\ud800" <= match[0] <= "\udfff" else _FOLDED.get(match[0], "")
 
 
 def _with_few_marks(text: str) -> str:
@@ -148,9 +146,17 @@ class Places:
         return self.starts[start], self.ends[end - 1]
 
 
+def _stays(text: str) -> bool:
+    """True where every character of *text* becomes one, as in almost all Chinese texts."""
+    if _MANY_MARKS.search(text) or not unicodedata.is_normalized("NFKC", text):
+        return False
+    folded = text.casefold()
+    return len(folded) == len(text) and not _FOLDS.search(folded)
+
+
 def places(text: str) -> Places:
     """For each character of the normal form of *text*: from where to where in *text* its origin stands."""
-    if text.isascii():
+    if text.isascii() or _stays(text):
         return Places()
     bounds = [index for index, character in enumerate(text) if not index or not _joins(character)]
     starts: list[int] = []

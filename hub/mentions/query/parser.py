@@ -45,7 +45,7 @@ class Query:
         """The same for a post that is being read."""
         if not self.root.holds(reading):
             return None
-        return reading.spans(list(self.root.found(reading)), set(self.root.shown(reading)))
+        return reading.spans(self.root.found(reading), set(self.root.shown(reading)))
 
 
 def parse(text: str) -> Query:

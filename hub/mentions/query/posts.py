@@ -48,7 +48,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """The query that matched, and where: *spans* in the order title, text, author, site, link; at most `MOST_SPANS`.
+    """The query that matched, and where: *spans* in the order title, text, link, author, site; at most `MOST_SPANS`.
 
     There are none where only what is not shown matched, such as `source:`.
     """

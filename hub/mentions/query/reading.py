@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from itertools import islice
+from collections.abc import Collection, Iterable
+from functools import lru_cache
 
-from hub.mentions.query.normal import fold, places
+from hub.mentions.query.normal import Places, fold, places
 from hub.mentions.query.posts import LOOKED_AT, MOST_SPANS, Part, Post, Span
 
 _MOST_KEY = 1_000
@@ -14,13 +14,14 @@ _TEXTS: tuple[Part, ...] = ("title", "text", "link")
 
 
 class Reading:
-    """One post while queries are asked about it; *texts* are the normal forms of title, text and links."""
+    """One post while queries are asked about it; *texts* are the normal forms of title, text and links that are not
+    empty, each with its number (0, 1, 2)."""
 
     __slots__ = ("_keys", "post", "texts")
 
     def __init__(self, post: Post) -> None:
         self.post = post
-        self.texts = tuple(fold(text) for text in originals(post))
+        self.texts = [(nth, fold(text)) for nth, text in enumerate(originals(post)) if text]
         self._keys: dict[str, Collection[str]] = {}
 
     def keys(self, field: str) -> Collection[str]:
@@ -30,24 +31,26 @@ class Reading:
             keys = self._keys[field] = keys_of(self.post, field)
         return keys
 
-    def spans(self, found: Collection[tuple[int, int, int]], shown: Collection[str]) -> tuple[Span, ...]:
+    def spans(self, found: Iterable[tuple[int, int, int]], shown: Collection[str]) -> tuple[Span, ...]:
         """The places *found* in the texts, and the fields that are *shown*, as places of the original post."""
         texts = originals(self.post)
-        maps = {nth: places(texts[nth]) for nth in {nth for nth, _, _ in found}}
         spans: list[Span] = []
+        last = -1
+        original = Places()
         for nth, start, end in sorted(set(found)):
-            original = maps[nth].original(start, end)
-            if spans and spans[-1].field == _TEXTS[nth] and original[0] < spans[-1].end:
-                spans[-1] = Span(_TEXTS[nth], spans[-1].start, max(spans[-1].end, original[1]))
-            else:
-                spans.append(Span(_TEXTS[nth], *original))
-        named = [span for span in spans if span.field != "link"]
-        post = self.post
+            if nth != last:
+                last, original = nth, places(texts[nth])
+            begin, stop = original.original(start, end)
+            if spans and spans[-1].field == _TEXTS[nth] and begin < spans[-1].end:
+                begin, stop = spans[-1].start, max(stop, spans.pop().end)
+            spans.append(Span(_TEXTS[nth], begin, stop))
+            if len(spans) > MOST_SPANS:
+                return tuple(spans[:MOST_SPANS])
         if "author" in shown:
-            named.append(Span("author", 0, len(post.author_name or post.author)))
+            spans.append(Span("author", 0, len(self.post.author_name or self.post.author)))
         if "site" in shown:
-            named.append(Span("site", 0, len(post.site)))
-        return tuple(islice([*named, *spans[len([each for each in spans if each.field != "link"]) :]], MOST_SPANS))
+            spans.append(Span("site", 0, len(self.post.site)))
+        return tuple(spans[:MOST_SPANS])
 
 
 def originals(post: Post) -> tuple[str, str, str]:
@@ -68,15 +71,16 @@ def keys_of(post: Post, field: str) -> Collection[str]:
             return language_keys(post.language)
 
 
+@lru_cache(4096)
 def site_keys(site: str) -> Collection[str]:
     """`old.reddit.com/r/crm` is found as that, as `reddit.com`, `reddit.com/r`, `com`, and so on."""
     host, *path = site_value(fold(site[:_MOST_KEY])).split("/")[:_MOST_LABELS]
     if not host:
-        return ()
+        return frozenset()
     labels = host.split(".")[-_MOST_LABELS:]
     hosts = [".".join(labels[nth:]) for nth in range(len(labels))]
     paths = ["/".join(path[:count]) for count in range(len(path) + 1)]
-    return {f"{each}/{tail}" if tail else each for each in (host, *hosts) for tail in paths}
+    return frozenset(f"{each}/{tail}" if tail else each for each in (host, *hosts) for tail in paths)
 
 
 def site_value(value: str) -> str:

@@ -48,10 +48,15 @@ class Words(Node):
     pieces: tuple[Piece, ...]
 
     def holds(self, reading: Reading) -> bool:
-        return any(next(occurrences(self.pieces, text), None) for text in reading.texts)
+        literal = self.pieces[0].literal
+        for _, text in reading.texts:
+            if literal in text:
+                for _ in occurrences(self.pieces, text):
+                    return True
+        return False
 
     def found(self, reading: Reading) -> Iterator[Found]:
-        for nth, text in enumerate(reading.texts):
+        for nth, text in reading.texts:
             for start, end in occurrences(self.pieces, text):
                 yield nth, start, end
 
@@ -68,7 +73,7 @@ class Near(Node):
         return next(self.found(reading), None) is not None
 
     def found(self, reading: Reading) -> Iterator[Found]:
-        for nth, text in enumerate(reading.texts):
+        for nth, text in reading.texts:
             left = _all(self.left, text)
             right = _all(self.right, text) if left else []
             if right:
@@ -119,10 +124,31 @@ class Followers(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Several(Node):
-    """Parts that are joined."""
+class All(Node):
+    """Every one of its parts holds."""
 
     parts: tuple[Node, ...]
+
+    def holds(self, reading: Reading) -> bool:
+        return all(part.holds(reading) for part in self.parts)
+
+    def found(self, reading: Reading) -> Iterator[Found]:
+        for part in self.parts:
+            yield from part.found(reading)
+
+    def shown(self, reading: Reading) -> Iterator[str]:
+        for part in self.parts:
+            yield from part.shown(reading)
+
+
+@dataclass(frozen=True, slots=True)
+class Some(Node):
+    """At least one of its parts holds."""
+
+    parts: tuple[Node, ...]
+
+    def holds(self, reading: Reading) -> bool:
+        return any(part.holds(reading) for part in self.parts)
 
     def found(self, reading: Reading) -> Iterator[Found]:
         for part in self.parts:
@@ -133,22 +159,6 @@ class Several(Node):
         for part in self.parts:
             if part.holds(reading):
                 yield from part.shown(reading)
-
-
-@dataclass(frozen=True, slots=True)
-class All(Several):
-    """Every one of its parts holds."""
-
-    def holds(self, reading: Reading) -> bool:
-        return all(part.holds(reading) for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Some(Several):
-    """At least one of its parts holds."""
-
-    def holds(self, reading: Reading) -> bool:
-        return any(part.holds(reading) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
