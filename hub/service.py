@@ -33,6 +33,7 @@ from hub.crm.directory import Directory
 from hub.dialing.calls import Dialing
 from hub.dialing.ready import Readiness
 from hub.dialing.runner import Runner
+from hub.files.fetching import Files
 from hub.grants.keeper import Grants
 from hub.inbox.desk import Desk
 from hub.inbox.presence import Presence
@@ -62,10 +63,10 @@ from hub.unrecorded import Unrecorded
 class Service:
     """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`.
 
-    *outbox*, *letters*, *recordings*, *overdue*, *closing*, *dial_lists* and *notices* do nothing until they are
-    entered, as `hub serve` does: a command that is over in a second is no courier. *dialing* places calls at once and
-    *bookings* writes into calendars at once, and both see to what was lost when they are entered; *calendars* answer at
-    once, and are kept up to date when they are entered.
+    *outbox*, *letters*, *recordings*, *files*, *overdue*, *closing*, *dial_lists* and *notices* do nothing until they
+    are entered, as `hub serve` does: a command that is over in a second is no courier. *dialing* places calls at once
+    and *bookings* writes into calendars at once, and both see to what was lost when they are entered; *calendars*
+    answer at once, and are kept up to date when they are entered.
     """
 
     config: Config
@@ -83,6 +84,7 @@ class Service:
     desk: Desk
     letters: Post
     recordings: Fetching
+    files: Files
     overdue: Overdue
     closing: Closing
     dialing: Dialing
@@ -125,6 +127,7 @@ class Service:
 
             recorders = _ready(config, lend, lambda plugins: plugins.recorder)
             sound = Sound(config.telephony.lines, frozenset(recorders))
+            fetchers = _ready(config, lend, lambda plugins: plugins.fetcher)
             rota = rota_of(config)
             house = House(rota, config.telephony.calls.wrap_up_seconds)
             owners = owners_of(config)
@@ -142,6 +145,7 @@ class Service:
                 house,
                 owners,
                 following,
+                frozenset(fetchers),
             )
             intake = Intake(store, mailroom, owners)
             ingest = Ingest(store, live, mailroom, books, never, unrecorded, metrics, _webhooks(config), intake)
@@ -197,6 +201,7 @@ class Service:
                 desk=desk,
                 letters=letters,
                 recordings=Fetching(store, live, recorders),
+                files=Files(store, live, fetchers),
                 overdue=Overdue(store, live, tuple(config.agents)),
                 closing=Closing(store, ingest, config.telephony.calls.presumed_over_hours),
                 dialing=dialing,

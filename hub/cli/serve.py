@@ -91,6 +91,7 @@ async def running(config: Config) -> AsyncGenerator[tuple[Service, str]]:
         await stack.enter_async_context(service.outbox)
         await stack.enter_async_context(service.letters)
         await stack.enter_async_context(service.recordings)
+        await stack.enter_async_context(service.files)
         await stack.enter_async_context(service.overdue)
         await stack.enter_async_context(service.closing)
         await stack.enter_async_context(service.dialing)

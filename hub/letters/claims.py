@@ -50,6 +50,11 @@ class Claimed:
         """What it goes out on."""
         return Channel(self.content.get("channel") or Channel.EMAIL)
 
+    @property
+    def medium(self) -> str:
+        """What it is made by: named after its channel where it does not say."""
+        return self.content.get("medium") or self.channel
+
 
 def due_sources(conn: Connection) -> list[str]:
     """The sources that have something to send or to file."""

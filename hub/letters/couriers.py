@@ -25,7 +25,7 @@ from hub.letters.medium import Medium
 from hub.live import Live, LiveEvent
 from hub.sources.pace import Pace as Backoff
 from hub.store import Lane, Store
-from hub.vocabulary import Channel, Letter, Sent
+from hub.vocabulary import Letter, Sent
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +52,14 @@ class LettersPace(Pace):
 
 class Couriers:
     """`async with Couriers(...)` sends what is due at each source of *senders* until the end of the block, each letter
-    as the one of *media* that its channel has says.
+    as the one of *media* says that it names (`Claimed.medium`).
 
     Letters of a source that is not among them stay as they are.
     """
 
     def __init__(
         self,
-        media: Mapping[Channel, Medium],
+        media: Mapping[str, Medium],
         store: Store,
         ingest: Ingest,
         live: Live,
@@ -155,7 +155,7 @@ class _Courier(Courier):
         self,
         name: str,
         sender: Sender,
-        media: Mapping[Channel, Medium],
+        media: Mapping[str, Medium],
         store: Store,
         ingest: Ingest,
         live: Live,
@@ -230,17 +230,18 @@ class _Courier(Courier):
     async def _deliver(self, letter: Claimed) -> None:
         """Send one letter, or file it, and write down how that ended."""
         try:
-            raw = await self._store.read(lambda conn: self._store.blobs.read(conn, letter.blob))
+            ready = await self._store.read(lambda conn: self._packed(conn, letter))
+        except Unsupported as verdict:
+            reason = line(str(verdict))
+            await self._settle(lambda conn: claims.refused(conn, letter, reason))
+            self._tell(letter.conversation_id)
+            return
         except (Unavailable, OSError) as error:
             reason = line(str(error))
             await self._settle(lambda conn: claims.put_back(conn, letter, reason, count=False))
             self._wait(reason)
             return
-        if raw is None:
-            await self._settle(lambda conn: claims.refused(conn, letter, "Its mail is not there any more."))
-            return
-        medium = self._media[letter.channel]
-        ready = medium.letter(letter, raw)
+        medium = self._media[letter.medium]
         if not letter.was_sent:
             sent, work = await self._send(letter, ready, medium)
             await self._settle(work)
@@ -250,6 +251,12 @@ class _Courier(Courier):
             letter = replace(letter, key=sent.key or letter.key, sent_at=datetime.now(UTC))
         await self._settle(await self._keep(letter, ready, medium))
         self._tell(letter.conversation_id)
+
+    def _packed(self, conn: Connection, letter: Claimed) -> Letter:
+        raw = self._store.blobs.read(conn, letter.blob)
+        if raw is None:
+            raise Unsupported("Its mail is not there any more.")
+        return self._media[letter.medium].letter(conn, letter, raw)
 
     async def _send(
         self, letter: Claimed, ready: Letter, medium: Medium

@@ -191,6 +191,13 @@ def answered(conn: Connection, conversation_ids: Iterable[int], now: datetime) -
 _CANCEL = Run("UPDATE letters SET state = ?, reason = ? WHERE id = ?")
 
 
+def follow(conn: Connection, letter_id: int, key: str) -> None:
+    """The letter stands in the conversation of the interaction *key* that it was recorded as, where there is one."""
+    stands = sa.select(interactions.c.conversation_id).where(interactions.c.key == key).scalar_subquery()
+    here = sa.and_(letters.c.id == letter_id, sa.exists().where(interactions.c.key == key))
+    conn.execute(letters.update().where(here).values(conversation_id=stands))
+
+
 def forget(conn: Connection, blobs: Blobs, key: str) -> None:
     """Forget the letter that was recorded under *key*, with all that was written in it: the interaction is deleted."""
     _forget(conn, blobs, letters.c.key == key)

@@ -141,7 +141,7 @@ class Mails(Medium):
         # The mail finds its conversation by its own name, whichever of its copies is read first.
         return Plan(row=row, recipients=people_of, raw=raw, refs=(f"mail:{message_id}",))
 
-    def letter(self, claimed: Claimed, raw: bytes) -> Letter:
+    def letter(self, conn: Connection, claimed: Claimed, raw: bytes) -> Letter:
         return Letter(key=claimed.key, sender=claimed.sender, recipients=claimed.recipients, raw=raw)
 
     def recorded(self, claimed: Claimed, letter: Letter, sent_at: datetime) -> RawMail | Event:

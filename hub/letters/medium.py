@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub.config import Config
+from hub.config_texts import TemplateConfig
 from hub.letters import placeholders
 from hub.letters.answering import latest_inbound
 from hub.letters.claims import Claimed
@@ -23,8 +24,8 @@ from hub.letters.wanted import CannotSend, Wanted
 from hub.privacy.never_log import NeverLog
 from hub.privacy.visibility import Actor
 from hub.store.blobs import Blobs
-from hub.store.schema import undeliverable
-from hub.vocabulary import Event, Letter, RawMail, Sent
+from hub.store.schema import interactions, undeliverable
+from hub.vocabulary import Channel, Direction, Event, Letter, RawMail, Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ class Medium(ABC):
         """The words of what would be answered now, None where there is nothing. Raises `NotOpen`."""
 
     @abstractmethod
-    def letter(self, claimed: Claimed, raw: bytes) -> Letter:
-        """What is handed to the sender."""
+    def letter(self, conn: Connection, claimed: Claimed, raw: bytes) -> Letter:
+        """What is handed to the sender. Raises `Unsupported` where something of it is not there any more."""
 
     def obstacle(self, conn: Connection, claimed: Claimed) -> str:
         """Why *claimed* may not leave now, although it might when it was written; "" where it may."""
@@ -124,6 +125,37 @@ def chosen(found: Sequence[Identity], wanted: Wanted, nothing: str) -> Identity:
     if not fitting:
         raise CannotSend("no-sender", "You cannot send as that." if found else nothing)
     return fitting[0]
+
+
+def template_or_text(
+    templates: Sequence[TemplateConfig], longest: int, wanted: Wanted, *, empty: bool = False
+) -> tuple[TemplateConfig | None, str]:
+    """The template among *templates* that is *wanted*, None for free text, and what is read; nothing at all only where
+    it may be *empty*. Raises `CannotSend`."""
+    if not wanted.template:
+        text = wanted.text.strip()
+        if not text and not empty:
+            raise CannotSend("empty", "Write something first.")
+        if len(text) > longest:
+            raise CannotSend("too-long", f"A text has at most {longest} characters, this one {len(text)}.")
+        return None, text
+    template = next((each for each in templates if each.name == wanted.template), None)
+    if template is None:
+        raise CannotSend("no-template", "There is no such template for this number.")
+    if left := [gap for gap in template.gaps if not wanted.values.get(gap, "").strip()]:
+        raise CannotSend("gaps", f"There is a gap left to fill: {', '.join(left)}.", gaps=left)
+    return template, template.filled(wanted.values)
+
+
+def window_end(conn: Connection, conversation: int, channel: Channel, window: timedelta) -> datetime | None:
+    """Until when free text is taken in a conversation, *window* after their last word; None where there is none."""
+    theirs = sa.select(sa.func.max(interactions.c.occurred_at)).where(
+        interactions.c.conversation_id == conversation,
+        interactions.c.channel == channel.value,
+        interactions.c.direction == Direction.INBOUND.value,
+    )
+    last: datetime | None = conn.execute(theirs).scalar()
+    return last + window if last else None
 
 
 def among_undeliverable(conn: Connection, handles: Sequence[str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from hub.ingest import Ingest
 from hub.letters import canned as answers
 from hub.letters import drafts, letters, placeholders, suggest
 from hub.letters.answering import NotOpen
+from hub.letters.chats import MEDIUM, Chats
 from hub.letters.couriers import Couriers, LettersPace
 from hub.letters.identities import Identity, identities
 from hub.letters.letters import LetterView
@@ -67,8 +68,13 @@ class Post:
         undo = timedelta(seconds=undo_seconds)
         office = Office(config, store.blobs, undo, NeverLog(config.privacy.never_log))
         self._mails = Mails(office, on[Channel.EMAIL], tokens)
-        self._texts = {each: Texts(office, each, on[each]) for each in (Channel.SMS, Channel.CHAT)}
-        self._media: Mapping[Channel, Medium] = {Channel.EMAIL: self._mails, **self._texts}
+        plain = {
+            channel: [name for name in names if channel not in senders[name].speech] for channel, names in on.items()
+        }
+        self._texts = {each: Texts(office, each, plain[each]) for each in (Channel.SMS, Channel.CHAT)}
+        self._chats = Chats(office, senders)
+        self._media: dict[str, Medium] = {str(Channel.EMAIL): self._mails, MEDIUM: self._chats}
+        self._media.update({str(channel): each for channel, each in self._texts.items()})
         self._couriers = Couriers(self._media, store, ingest, live, senders, pace=pace)
         self.dispatch = Dispatch(config, store.blobs, tokens, on, store.ids)
         """Takes what the hub itself tells people."""
@@ -100,9 +106,9 @@ class Post:
         """What may be said in a conversation now, on whatever channel it is. Raises `NotOpen`."""
 
         def work(conn: Connection) -> Answering:
-            texts = self._texts.get(_channel(conn, conversation_id, None))
-            if texts is not None:
-                return texts.answering(conn, actor, conversation_id)
+            medium = self._medium(conn, conversation_id, None)
+            if isinstance(medium, Texts | Chats):
+                return medium.answering(conn, actor, conversation_id)
             answer = self._mails.answer(conn, actor, conversation_id, None)
             return Answering(
                 channel=Channel.EMAIL, identities=answer.identities, theirs="", interaction=answer.interaction
@@ -214,6 +220,7 @@ class Post:
             text=lost.content["text"],
             source=lost.source,
             sender=lost.sender,
+            uploads=tuple(int(each) for each in lost.content.get("uploads", ())),
             template=said["name"] if said else "",
             values=said["values"] if said else {},
         )
@@ -256,7 +263,11 @@ class Post:
 
     def _medium(self, conn: Connection, conversation_id: int, interaction_id: int | None) -> Medium:
         """How one writes in a conversation, or in answer to that interaction of it."""
-        return self._media.get(_channel(conn, conversation_id, interaction_id), self._mails)
+        latest = _latest(conn, conversation_id, interaction_id)
+        if latest is None:
+            return self._mails
+        interaction, channel = latest
+        return self._chats if self._chats.speaks(conn, channel, interaction) else self._media.get(channel, self._mails)
 
     def _begins(self, wanted: Wanted) -> Medium:
         """How a conversation is begun: on the wanted channel, else as the recipients' addresses say."""
@@ -268,15 +279,18 @@ class Post:
         return self._texts[Channel.SMS] if "tel" in schemes else self._mails
 
 
-def _channel(conn: Connection, conversation_id: int, interaction_id: int | None) -> Channel:
-    """The channel of that message of a conversation, else of the latest one in it; mail where there is none."""
-    wanted = sa.select(interactions.c.channel).where(
-        interactions.c.conversation_id == conversation_id, interactions.c.kind == Kind.MESSAGE.value
+def _latest(conn: Connection, conversation_id: int, interaction_id: int | None) -> tuple[int, Channel] | None:
+    """That message or post of a conversation, else the latest one in it, and its channel; None where there is none."""
+    wanted = sa.select(interactions.c.id, interactions.c.channel).where(
+        interactions.c.conversation_id == conversation_id,
+        interactions.c.kind.in_((Kind.MESSAGE.value, Kind.MENTION.value)),
     )
     if interaction_id is not None:
         wanted = wanted.where(interactions.c.id == interaction_id)
-    newest = wanted.order_by(interactions.c.occurred_at.desc(), interactions.c.id.desc()).limit(1)
-    return Channel(conn.execute(newest).scalar() or Channel.EMAIL)
+    row = conn.execute(
+        wanted.order_by(interactions.c.occurred_at.desc(), interactions.c.id.desc()).limit(1)
+    ).one_or_none()
+    return (row.id, Channel(row.channel)) if row else None
 
 
 __all__ = [

@@ -22,7 +22,19 @@ from hub.letters import receipts, suggest
 from hub.letters.answering import LATEST, NotOpen
 from hub.letters.claims import Claimed
 from hub.letters.identities import Identity, may_use
-from hub.letters.medium import Medium, Office, Place, Plan, check_gaps, check_latest, check_people, chosen
+from hub.letters.letters import follow
+from hub.letters.medium import (
+    Medium,
+    Office,
+    Place,
+    Plan,
+    check_gaps,
+    check_latest,
+    check_people,
+    chosen,
+    template_or_text,
+    window_end,
+)
 from hub.letters.optout import UNSUBSCRIBED
 from hub.letters.states import State
 from hub.letters.wanted import Answering, CannotSend, Wanted, writer
@@ -106,7 +118,7 @@ class Texts(Medium):
             raise CannotSend(UNSUBSCRIBED, why, recipients={theirs: UNSUBSCRIBED})
         check_gaps(wanted)
         due_at = max(wanted.send_at, now) if wanted.send_at else now + self._office.undo
-        template, text = self._said(sender.source, wanted)
+        template, text = template_or_text(self.templates([sender.source]), LONGEST[self._channel], wanted)
         if template is None:
             before = (named(conn, refs) or conversation) if begun else conversation
             ends = self._window_end(conn, before)
@@ -144,7 +156,7 @@ class Texts(Medium):
 
     # --- on its way ---
 
-    def letter(self, claimed: Claimed, raw: bytes) -> Letter:
+    def letter(self, conn: Connection, claimed: Claimed, raw: bytes) -> Letter:
         said = claimed.content.get("template")
         return Letter(
             key=claimed.key,
@@ -195,9 +207,7 @@ class Texts(Medium):
         )
 
     def filed(self, conn: Connection, claimed: Claimed) -> None:
-        stands = sa.select(interactions.c.conversation_id).where(interactions.c.key == claimed.key).scalar_subquery()
-        here = sa.and_(letters.c.id == claimed.id, sa.exists().where(interactions.c.key == claimed.key))
-        conn.execute(letters.update().where(here).values(conversation_id=stands))
+        follow(conn, claimed.id, claimed.key)
         receipts.believe(conn, [claimed.key])
         receipts.reopen(conn, claimed.id)
 
@@ -246,23 +256,6 @@ class Texts(Medium):
             found = [Identity(thread.source, thread.ours, "", True)]  # a number that the file does not list
         return sorted(found, key=lambda each: not each.preferred)
 
-    def _said(self, source: str, wanted: Wanted) -> tuple[TemplateConfig | None, str]:
-        """The template, None for free text, and what is read."""
-        if not wanted.template:
-            text = wanted.text.strip()
-            if not text:
-                raise CannotSend("empty", "Write something first.")
-            most = LONGEST[self._channel]
-            if len(text) > most:
-                raise CannotSend("too-long", f"A text has at most {most} characters, this one {len(text)}.")
-            return None, text
-        template = self._config.templates.get(wanted.template)
-        if template is None or template not in self.templates([source]):
-            raise CannotSend("no-template", "There is no such template for this number.")
-        if left := [gap for gap in template.gaps if not wanted.values.get(gap, "").strip()]:
-            raise CannotSend("gaps", f"There is a gap left to fill: {', '.join(left)}.", gaps=left)
-        return template, template.filled(wanted.values)
-
     def _refusal(self, conn: Connection, theirs: str) -> str:
         """Why nothing is sent to *theirs*, "" where it may be. Who stops SMS does not stop WhatsApp by it."""
         marked = undeliverable.c.handle == theirs, undeliverable.c.reason == UNSUBSCRIBED
@@ -273,13 +266,7 @@ class Texts(Medium):
         """Until when free text is taken in a conversation, None where there is no such rule, or no word of theirs."""
         if self._channel is not Channel.CHAT:
             return None
-        theirs = sa.select(sa.func.max(interactions.c.occurred_at)).where(
-            interactions.c.conversation_id == conversation,
-            interactions.c.channel == self._channel.value,
-            interactions.c.direction == Direction.INBOUND.value,
-        )
-        last: datetime | None = conn.execute(theirs).scalar()
-        return last + WINDOW if last else None
+        return window_end(conn, conversation, self._channel, WINDOW)
 
 
 def called(config: Config, channel: Channel, source: str, ours: str, theirs: str) -> tuple[str, ...]:

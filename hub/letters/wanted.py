@@ -75,8 +75,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
-    """What may be said in a conversation: on which *channel*, as whom, to whom (*theirs*), in how many characters at
-    most (*longest*; None: no bound). Free text only where *free_text* says so, which it does until *window_ends_at* on
+    """What may be said in a conversation: on which *channel*, as whom, to whom (*theirs*, who calls herself *name*),
+    over which *source*, in how many characters at most (*longest*; None: no bound), with files of how many bytes
+    (*largest*; 0: with none). Free text only where *free_text* says so, which it does until *window_ends_at* on
     a channel that has such a rule; *templates* always. *refused* is why nothing is, "" where something may be."""
 
     channel: Channel
@@ -87,6 +88,9 @@ class Answering:
     window_ends_at: datetime | None = None
     free_text: bool = True
     templates: tuple[TemplateConfig, ...] = ()
+    largest: int = 0
+    name: str = ""
+    source: str = ""
     refused: str = ""
 
 
