@@ -1,0 +1,1 @@
+"""By which ways people are told of alerts: mail, text message, chat, push, and what an administrator adds."""
