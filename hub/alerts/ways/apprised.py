@@ -27,8 +27,9 @@ class Apprised(Way):
 
     at_once = 4
 
-    def __init__(self, url: str, *, details: bool = False) -> None:
+    def __init__(self, url: str, *, details: bool = False, patience: float = READ_SECONDS) -> None:
         self._url = url
+        self._patience = patience
         self._details = details
         self._threads = ThreadPoolExecutor(self.at_once, thread_name_prefix="apprise")
         self._ear = _Ear()
@@ -48,8 +49,8 @@ class Apprised(Way):
             told, took, said = await loop.run_in_executor(self._threads, self._notify, url, title, body, kind)
         if told is None:
             raise Misconfigured("Apprise does not understand the url of this way.")
-        if not told and took >= READ_SECONDS:
-            raise TimeoutError(f"The service gave no answer within {READ_SECONDS:g} seconds.")
+        if not told and took >= self._patience:
+            raise TimeoutError(f"The service gave no answer within {self._patience:g} seconds.")
         if not told:
             raise Unavailable(said or "The service does not take it.")
         return ""
@@ -63,18 +64,15 @@ class Apprised(Way):
         """Runs in a thread: whether it worked (None: the URL is none), how long it took, and what it said."""
         began = time.monotonic()
         self._ear.forget()
-        service = Apprise.instantiate(_patient(url))
+        service = Apprise.instantiate(self._patient(url))
         if not isinstance(service, NotifyBase):
             return None, 0.0, ""
         told = bool(service.notify(body=body, title=title, notify_type=kind))
         return told, time.monotonic() - began, self._ear.heard()
 
-
-def _patient(url: str) -> str:
-    """*url* with our own limits: Apprise's four seconds for an answer are over before many a service has given it."""
-    if "rto=" in url or "cto=" in url:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}cto={CONNECT_SECONDS:g}&rto={READ_SECONDS:g}"
+    def _patient(self, url: str) -> str:
+        """*url* with our own limits: Apprise's four seconds are over before many a service has answered."""
+        return f"{url}{'&' if '?' in url else '?'}cto={CONNECT_SECONDS:g}&rto={self._patience:g}"
 
 
 class _Ear(logging.Handler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -203,6 +204,20 @@ async def test_apprise_says_why_a_service_does_not_take_it(caplog: pytest.LogCap
         await way.tell(WHAT)
     await way.close()
     assert "Li Na" not in caplog.text
+
+
+@apprises
+async def test_where_a_service_stays_silent_it_was_perhaps_told() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        way = Apprised(f"json://127.0.0.1:{server.sockets[0].getsockname()[1]}/x", patience=0.3)
+        with pytest.raises(TimeoutError):
+            await way.tell(WHAT)
+        await way.close()
 
 
 # --- text messages --------------------------------------------------------------------------------------------------
