@@ -44,8 +44,8 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 @dataclass(frozen=True, slots=True)
 class Page:
     """What an address answered. *url* is where the answer came from; *moved* the address to ask from now on ("" where
-    it did not move for good: RFC 9110, 15.4.2 and 15.4.9). *headers* have lower-case names, *media_type* no parameters,
-    *body* is decompressed."""
+    it did not move for good: RFC 9110, 15.4.2 and 15.4.9). *headers* have lower-case names, and a name that comes several
+    times has all its values, with commas between; *media_type* has no parameters, *body* is decompressed."""
 
     url: str
     moved: str
@@ -195,7 +195,7 @@ class Guarded:
                     raise Unsupported(f"{host} sends more than {MOST_HEADERS} header fields")
                 if status in _REDIRECTS and status not in accept:
                     return None, (status, answer.headers.get("Location", ""))
-                said = {name.lower(): value for name, value in answer.headers.items()}
+                said = {name.lower(): ", ".join(answer.headers.getall(name)) for name in answer.headers}
                 if not 200 <= status < 300 and status not in accept:
                     raise _verdict(str(host), method, status, said)
                 body = await _body(str(host), answer, most)
