@@ -14,7 +14,6 @@ from hub.references import Secrets
 BUILT_IN = ("mail", "sms", "push", "chat")
 """What every hub has, each under its own name: a table of that name changes it."""
 
-_RESERVED = frozenset(("screen",))
 _NEEDS = {"ntfy": ("server", "topic"), "apprise": ("url",)}
 _TAKES = {
     "mail": ("source", "details"),
@@ -99,8 +98,8 @@ def _named(reader: Reader, path: str, name: str, kind: str) -> bool:
     """Whether a way of that *kind* may have this *name*."""
     if kind in BUILT_IN and name != kind:
         reader.wrong(path, f"a way of kind {kind} is always called so. Write [ways.{kind}].")
-    elif name in _RESERVED or (kind not in BUILT_IN and name in BUILT_IN):
-        reader.wrong(path, f'"{name}" is the name of a way that every hub has. Choose another one.')
+    elif kind not in BUILT_IN and (name in (*BUILT_IN, "screen") or name.startswith("chat-") or name.isdigit()):
+        reader.wrong(path, f'"{name}" is the name of a way that every hub has, or could be. Choose another one.')
     else:
         return True
     return False
