@@ -25,12 +25,14 @@ MOST_DEPTH = 20
 @dataclass(frozen=True, slots=True)
 class Query:
     """A query that can be asked: *text* as it was typed, *terms* the words and phrases that are looked for (not those
-    that must be absent), in normal form and in the order of the text."""
+    that must be absent), in normal form and in the order of the text. *shows*: it asks for an author or a site, which
+    a hit then names."""
 
     text: str
     terms: tuple[str, ...]
     root: Node = field(repr=False)
     anchors: tuple[Anchor, ...] = field(repr=False)
+    shows: bool = field(repr=False)
 
     @property
     def joined(self) -> bool:
@@ -45,7 +47,7 @@ class Query:
         """The same for a post that is being read."""
         if not self.root.holds(reading):
             return None
-        return reading.spans(self.root.found(reading), set(self.root.shown(reading)))
+        return reading.spans(self.root.found(reading), set(self.root.shown(reading)) if self.shows else ())
 
 
 def parse(text: str) -> Query:
@@ -65,7 +67,7 @@ def parse(text: str) -> Query:
             "finds-everything",
             "This would find nearly every post: name a word, a site:, an author: or a source: that must be there.",
         )
-    return Query(text, tuple(dict.fromkeys(_terms(root))), root, anchors)
+    return Query(text, tuple(dict.fromkeys(_terms(root))), root, anchors, _shows(root))
 
 
 class _Parser:
@@ -227,6 +229,12 @@ def _value(token: Token) -> str:
     if not value:
         raise QueryError(token.place, token.length, "no-value", f"After {token.name}: comes one value.")
     return value
+
+
+def _shows(node: Node) -> bool:
+    if isinstance(node, All | Some):
+        return any(map(_shows, node.parts))
+    return isinstance(node, Field) and node.name in {"author", "site"}
 
 
 def _terms(node: Node) -> list[str]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from hub.mentions.query.normal import Places, fold, places
 from hub.mentions.query.posts import LOOKED_AT, MOST_SPANS, Part, Post, Span
+from hub.mentions.query.words import WordCount
 
 _MOST_KEY = 1_000
 _MOST_LABELS = 12
@@ -17,12 +18,20 @@ class Reading:
     """One post while queries are asked about it; *texts* are the normal forms of title, text and links that are not
     empty, each with its number (0, 1, 2)."""
 
-    __slots__ = ("_keys", "post", "texts")
+    __slots__ = ("_counts", "_keys", "post", "texts")
 
     def __init__(self, post: Post) -> None:
         self.post = post
         self.texts = [(nth, fold(text)) for nth, text in enumerate(originals(post)) if text]
         self._keys: dict[str, Collection[str]] = {}
+        self._counts: dict[int, WordCount] = {}
+
+    def count(self, nth: int, text: str) -> WordCount:
+        """The words of the *text* with the number *nth*, counted once."""
+        count = self._counts.get(nth)
+        if count is None:
+            count = self._counts[nth] = WordCount(text)
+        return count
 
     def keys(self, field: str) -> Collection[str]:
         """What a query may call the post's *field*: "site", "author", "source" or "lang"."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hub.mentions.query.reading import Reading
-from hub.mentions.query.words import Occurrence, Piece, WordCount, near, occurrences
+from hub.mentions.query.words import Occurrence, Piece, near, occurrences
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Near(Node):
             left = _all(self.left, text)
             right = _all(self.right, text) if left else []
             if right:
-                for pair in near(left, right, self.most, WordCount(text)):
+                for pair in near(left, right, self.most, reading.count(nth, text)):
                     for start, end in pair:
                         yield nth, start, end
 

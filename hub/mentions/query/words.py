@@ -11,6 +11,12 @@ from hub.mentions.query.normal import WORD, is_spaced, is_unspaced
 MOST_GAP = 8
 """Characters (blanks, punctuation) that may stand between two words of a phrase."""
 
+MOST_PLACES = 5_000
+"""Places of one word or phrase in one text that are looked at: only a text made to waste time has more."""
+
+MOST_STEPS = 50_000
+"""Words of one text that are compared with one phrase, as far as they go beyond its first word."""
+
 Occurrence = tuple[int, int]
 
 
@@ -50,17 +56,23 @@ class Piece:
 
 
 def occurrences(pieces: Sequence[Piece], text: str) -> Iterator[Occurrence]:
-    """From where to where the *pieces* stand in *text* one after the other, from the left; they may overlap."""
+    """From where to where the *pieces* stand in *text* one after the other, from the left; they may overlap.
+
+    At most `MOST_PLACES`, and until `MOST_STEPS` words were compared.
+    """
     first, *others = pieces
+    places, steps = 0, 0
     start = text.find(first.literal)
-    while start >= 0:
+    while start >= 0 and places < MOST_PLACES and steps < MOST_STEPS:
         if first.stands(text, start):
             end = first.end(text, start)
             for piece in others:
+                steps += 1
                 end = _following(piece, text, end)
                 if end < 0:
                     break
             else:
+                places += 1
                 yield start, end
         start = text.find(first.literal, start + 1)
 
