@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
 import hub
+from hub.formats.urls import secure
 
 Line = Annotated[str, StringConstraints(pattern=r"^[^\s\x00]*$")]
 
@@ -44,12 +43,12 @@ class BlueskySettings(hub.Settings):
     @field_validator("jetstreams")
     @classmethod
     def _are_streams(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_address(url, "wss", "ws") for url in urls)
+        return tuple(secure(url, "wss") for url in urls)
 
     @field_validator("service", "app_url")
     @classmethod
     def _is_address(cls, url: str) -> str:
-        return _address(url, "https", "http")
+        return secure(url)
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -58,22 +57,3 @@ class BlueskySettings(hub.Settings):
         if not self.stream and not self.identifier:
             raise ValueError("without the stream, an account's identifier and password say whose mentions are heard")
         return self
-
-
-def _address(url: str, safe: str, plain: str) -> str:
-    """*url* without a slash at the end; of the *plain* scheme only on this machine. Raises `ValueError`."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        parts, host = urlsplit(""), ""
-    if not (parts.scheme == safe and host) and not (parts.scheme == plain and _is_loopback(host)):
-        raise ValueError(f"must begin with {safe}://")
-    return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

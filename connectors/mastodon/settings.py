@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator
 
 import hub
+from hub.formats.urls import secure
 
 Tag = Annotated[str, StringConstraints(pattern=r"^#?[^\s#/?]{1,100}$")]
 Words = Annotated[str, StringConstraints(pattern=r"^[^\r\n\x00]{2,200}$", strip_whitespace=True)]
@@ -34,23 +33,9 @@ class MastodonSettings(hub.Settings):
     @field_validator("server")
     @classmethod
     def _is_address(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            host = parts.hostname or ""
-        except ValueError:
-            parts, host = urlsplit(""), ""
-        if not (parts.scheme == "https" and host) and not (parts.scheme == "http" and _is_loopback(host)):
-            raise ValueError("must begin with https://")
-        return url.rstrip("/")
+        return secure(url)
 
     @field_validator("hashtags")
     @classmethod
     def _without_sign(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(tag.removeprefix("#").casefold() for tag in tags))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-from urllib.parse import urlsplit
-
 from pydantic import SecretStr, field_validator
 
 import hub
+from hub.formats.urls import secure
 
 
 class TelegramSettings(hub.Settings):
@@ -50,18 +48,4 @@ class TelegramSettings(hub.Settings):
     @field_validator("api_url")
     @classmethod
     def _is_url(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            host = parts.hostname or ""
-        except ValueError:
-            parts, host = urlsplit(""), ""
-        if not (parts.scheme == "https" and host) and not (parts.scheme == "http" and _is_loopback(host)):
-            raise ValueError("must begin with https://")
-        return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return secure(url)
