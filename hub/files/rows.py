@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from hub.files.states import MOST_BYTES, State, Why
+from hub.formats.filenames import filename
 from hub.store.blobs import Blobs
 from hub.store.chat_tables import chat_files
 from hub.store.columns import moment
@@ -60,7 +61,7 @@ def _settle_one(
         row = known.get((file.id, file.url))
         if row is not None:
             again = chat_files.update().where(chat_files.c.id == row.id)
-            conn.execute(again.values(position=position, name=file.name or row.name))
+            conn.execute(again.values(position=position, name=filename(file.name) or row.name))
             continue
         source, ours = _teller(subject, file)
         state, reason, blob = State.WAITING, "", ""
@@ -75,7 +76,7 @@ def _settle_one(
         conn.execute(
             chat_files.insert().values(
                 id=new_id(), interaction_id=subject.id, position=position, source=source, provider_id=file.id,
-                url=file.url, name=file.name, media_type=file.media_type, size=file.size, inline=file.inline,
+                url=file.url, name=filename(file.name), media_type=file.media_type, size=file.size, inline=file.inline,
                 state=state, reason=reason, blob=blob, due_at=now,
             )
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 _LONGEST = 200
 _PATH = re.compile(r"[/\\]")
@@ -27,3 +28,10 @@ def filename(written: str) -> str:
         ending = dot + ending if stem and len(ending) <= 16 else ""
         name = name[: _LONGEST - len(ending)] + ending
     return name
+
+
+def attachment_header(name: str) -> str:
+    """`Content-Disposition: attachment` with *name* (RFC 6266 section 5): ASCII for old programs, UTF-8 for others."""
+    name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", name)
+    plain = re.sub(r"[^\x20-\x7e]|[\"%;]", "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

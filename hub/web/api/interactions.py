@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -13,6 +14,9 @@ from sqlalchemy import Connection
 from hub import deletion, timeline
 from hub.crm import records
 from hub.crm.records import Unknown
+from hub.files import rows as stored
+from hub.files.rows import Kept
+from hub.files.states import State as FileState
 from hub.formats.digest import stable_id
 from hub.privacy.visibility import Authority, Scope, readable
 from hub.store import Store
@@ -30,6 +34,7 @@ from hub.vocabulary import (
     Leg,
     Level,
     Meeting,
+    Mention,
     Message,
     Outcome,
     Participant,
@@ -78,6 +83,18 @@ class Said(BaseModel):
     uninvited: bool = False
 
 
+class FileOut(BaseModel):
+    """A file of a chat. `size` is in bytes, 0 where nobody says; `path` gives its bytes once it is `here`."""
+
+    name: str
+    media_type: str
+    size: int
+    inline: bool
+    state: FileState
+    reason: str | None = None
+    path: str | None = None
+
+
 class Interaction(BaseModel):
     """One thing that happened, as far as the reader may see it (`level`)."""
 
@@ -100,6 +117,10 @@ class Interaction(BaseModel):
     cancelled: bool | None = Field(None, description="A meeting that does not take place")
     answers: list[Said] | None = Field(None, description="What those who are invited to a meeting say")
     attachments: int | None = Field(None, description="How many files came with it")
+    text: str | None = Field(None, description="Of a chat or a post, where it is read by itself")
+    edited_at: datetime | None = Field(None, description="When its writer changed it last; see `/wordings`")
+    deleted: bool | None = Field(None, description="Its writer took it back: nothing of what it said is kept")
+    files: list[FileOut] | None = Field(None, description="The files of a chat, where it is read by itself")
     participants: list[Person]
     contacts: list[str] = Field(description="On whose timelines it stands")
     conversation: str
@@ -304,12 +325,14 @@ async def delete_interaction(request: web.Request, visitor: Visitor) -> web.Resp
 # --- between the models and the core --------------------------------------------------------------------------------
 
 
-def shown(item: Item, contacts: tuple[int, ...]) -> Interaction:
-    """An item as the API shows it."""
+def shown(item: Item, contacts: tuple[int, ...], kept: Sequence[Kept] | None = None) -> Interaction:
+    """An item as the API shows it; whole, with its text and the files *kept* of it, where these are given."""
     facts = item.facts
     call = facts if isinstance(facts, Call) else None
     meeting = facts if isinstance(facts, Meeting) else None
     files = facts.attachments if isinstance(facts, Message) else None
+    said = facts if isinstance(facts, Message | Mention) else None
+    whole = kept is not None
     return Interaction(
         id=str(item.id),
         key=item.key,
@@ -330,12 +353,29 @@ def shown(item: Item, contacts: tuple[int, ...]) -> Interaction:
         cancelled=meeting.cancelled or None if meeting else None,
         answers=[_said(each) for each in meeting.answers] or None if meeting else None,
         attachments=sum(1 for each in files if not each.inline) if files else None,
+        text=said.text if said and whole else None,
+        edited_at=said.edited_at if said else None,
+        deleted=said.deleted or None if said else None,
+        files=[_file(each) for each in kept] if kept else None,
         participants=[Person(handle=each.handle, role=each.role, name=each.name) for each in facts.participants or ()],
         contacts=[str(contact) for contact in contacts],
         conversation=str(item.conversation_id),
         source=item.source,
         level=next(level for level in reversed(Level) if readable(item.level, level)),
         revision=item.revision,
+    )
+
+
+def _file(kept: Kept) -> FileOut:
+    here = kept.state is FileState.HERE
+    return FileOut(
+        name=kept.name,
+        media_type=kept.media_type,
+        size=kept.size,
+        inline=kept.inline,
+        state=kept.state,
+        reason=kept.reason or None,
+        path=f"/api/v1/interactions/{kept.interaction_id}/files/{kept.position}" if here else None,
     )
 
 
@@ -356,7 +396,10 @@ async def _found(store: Store, visitor: Visitor, which: int | str) -> Interactio
             item = timeline.one(conn, visitor.actor, which)
         else:
             item = timeline.by_key(conn, visitor.actor, which)
-        return None if item is None else shown(item, timeline.contacts_of(conn, [item.id])[item.id])
+        if item is None:
+            return None
+        kept = stored.of(conn, [item.id]).get(item.id, ()) if readable(item.level, Level.ALL) else ()
+        return shown(item, timeline.contacts_of(conn, [item.id])[item.id], kept)
 
     return await store.read(work)
 

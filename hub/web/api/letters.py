@@ -41,9 +41,11 @@ _STATUS = {
     "not-by-mail": 409,
     "window-closed": 409,
     "unsubscribed": 409,
+    "no-files": 409,
 }
 
 
+_PUBLIC = (Channel.SOCIAL, Channel.WEB)
 _THEN = {"": "", "close": "closed", "snooze": "snoozed"}
 
 
@@ -169,6 +171,7 @@ class AnsweringOut(BaseModel):
     interaction: str | None = None
     identities: list[IdentityOut]
     longest: int | None = None
+    largest: int = Field(0, description="Files of at most so many bytes each may go with it; 0: none")
     window_ends_at: datetime | None = None
     free_text: bool
     templates: list[TemplateOut]
@@ -300,6 +303,7 @@ async def read_answering(request: web.Request, visitor: Visitor) -> web.Response
                 for each in found.identities
             ],
             longest=found.longest,
+            largest=found.largest,
             window_ends_at=found.window_ends_at,
             free_text=found.free_text,
             templates=[
@@ -517,6 +521,14 @@ def _reads(actor: Actor) -> bool:
     return actor.authority is not Authority.MARKETER
 
 
+async def _is_public(request: web.Request, visitor: Visitor, conversation: int | None) -> bool:
+    """Whether it is one that marketers answer, too."""
+    if conversation is None:
+        return False
+    found: Answering = await _allowed(lambda: _post(request).answering(visitor.actor, conversation))
+    return found.channel in _PUBLIC
+
+
 async def _conversation(request: web.Request) -> int:
     """The conversation in the path, or what it became part of."""
     asked = record_id(request)
@@ -534,7 +546,7 @@ async def _allowed(work: Callable[[], Any]) -> Any:
 
 
 async def _write(request: web.Request, visitor: Visitor, conversation: int | None, body: NewLetter) -> web.Response:
-    if not _reads(visitor.actor):
+    if not _reads(visitor.actor) and not await _is_public(request, visitor, conversation):
         raise Problem(403, "not-allowed", "You may not write letters.")
     errors: list[FieldError] = []
     if body.then == "snooze" and body.snoozed_until is None:
@@ -570,7 +582,7 @@ async def _write(request: web.Request, visitor: Visitor, conversation: int | Non
 async def _letter(request: web.Request, visitor: Visitor) -> LetterView:
     letter_id, service = record_id(request), request.app[SERVICE]
     view = await service.store.read(lambda conn: letters.by_id(conn, letter_id))
-    if view is None or not _reads(visitor.actor):
+    if view is None or not (_reads(visitor.actor) or view.channel in _PUBLIC):
         raise missing()
     if view.source not in service.config.sources or not may_use(service.config, view.source, visitor.actor):
         raise missing()

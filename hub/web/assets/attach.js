@@ -5,7 +5,8 @@ import { api } from "./api.js";
 const LARGEST = 25_000_000;
 
 export class Files {
-  constructor(box, change) {
+  constructor(box, change, largest = LARGEST) {
+    this.largest = Math.min(largest, LARGEST);
     this.box = box;
     this.change = change;
     this.files = [];
@@ -31,7 +32,7 @@ export class Files {
 
   add(chosen) {
     for (const file of chosen) {
-      if (file.size > LARGEST) toast(say("tooLarge", { name: file.name }), 6);
+      if (file.size > this.largest) toast(say("tooLarge", { name: file.name, most: Math.round(this.largest / 1e6) }), 6);
       else this.send(file);
     }
   }

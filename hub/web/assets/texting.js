@@ -1,5 +1,6 @@
-// Writing a text: one field, what it costs in segments, how long WhatsApp still takes free text, and the templates that it
-// takes after that.
+// Writing a text: one field, what it costs in segments, for how long free text is still taken where a chat has such a
+// rule, and the templates that it takes after that. Files go along where the source takes them.
+import { Files } from "./attach.js";
 import { Composer, composer } from "./composer.js";
 import { make, say, words } from "./dom.js";
 import { segments } from "./segments.js";
@@ -11,7 +12,7 @@ const NO_FILES = { ids: [], files: [], known: [], busy: false, add() {}, set() {
 class Texting extends Composer {
   assemble() {
     this.people = {};
-    this.files = NO_FILES;
+    this.files = this.facts.largest ? new Files(this.form.querySelector(".uploads"), () => this.changed(), this.facts.largest) : NO_FILES;
     this.count = this.form.querySelector("[data-length]");
     this.window = this.form.querySelector("[data-window]");
     this.template = this.form.querySelector("[data-template]");
@@ -32,15 +33,17 @@ class Texting extends Composer {
     if (this.window) this.ticking = setInterval(() => this.refresh(), TICK);
   }
 
-  listenForFiles() {}
+  listenForFiles() {
+    if (this.facts.largest) super.listenForFiles();
+  }
 
   sign() {}
 
   more() {}
 
   get open24() {
-    const { channel, window_ends_at: ends } = this.facts;
-    return channel !== "chat" || (ends !== null && Date.parse(ends) > Date.now());
+    const { windowed, window_ends_at: ends } = this.facts;
+    return !windowed || (ends !== null && Date.parse(ends) > Date.now());
   }
 
   // How long free text is still taken; after that there are templates.
@@ -48,7 +51,8 @@ class Texting extends Composer {
     if (!this.window) return;
     const minutes = Math.max(1, Math.floor((Date.parse(this.facts.window_ends_at ?? 0) - Date.now()) / 60000));
     const time = minutes < 60 ? say("windowMinutes", { minutes }) : say("windowHours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
-    const said = this.open24 ? say("windowLeft", { time }) : words.windowClosed;
+    const name = this.window.dataset.called;
+    const said = this.open24 ? say("windowLeft", { name, time }) : say("windowClosed", { name });
     if (this.window.textContent !== said) this.window.textContent = said;
     this.window.classList.toggle("late", !this.open24);
     this.window.classList.toggle("waiting", this.open24 && minutes < 120);
@@ -99,6 +103,7 @@ class Texting extends Composer {
     return {
       text: this.templated ? "" : this.field.value,
       source: this.source.value,
+      ...(this.facts.largest && !this.templated ? { uploads: this.files.ids } : {}),
       ...(this.templated ? { template: { name: this.chosen.name, values: this.values } } : {}),
       ...(this.canned && !this.templated ? { canned: this.canned } : {}),
     };
@@ -108,6 +113,7 @@ class Texting extends Composer {
     this.filling = true;
     this.field.value = content.template ? "" : (content.text ?? "");
     this.canned = content.canned || null;
+    this.files.set(content.files ?? content.uploads?.filter((each) => each.name));
     if (this.template) {
       if (content.template) this.template.querySelector("select").value = content.template.name;
       this.gaps(content.template?.values);
@@ -135,7 +141,7 @@ class Texting extends Composer {
       const gap = this.chosen.gaps.find((each) => !content.template.values[each]);
       return gap ? [say("fillGap", { gap }), this.template.querySelector(`[data-gap="${gap}"]`)] : null;
     }
-    if (!content.text.trim()) return [words.emptyLetter, this.field];
+    if (!content.text.trim() && !content.uploads?.length) return [words.emptyLetter, this.field];
     const over = [...content.text.trim()].length - this.facts.longest;
     return over > 0 ? [say("charactersOver", { over }), this.field] : null;
   }

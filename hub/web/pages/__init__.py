@@ -56,6 +56,7 @@ def add_routes(app: web.Application) -> None:
     router.add_get(r"/contacts/{id:\d{1,19}}/timeline", contacts.contact_timeline)
     router.add_get(r"/interactions/{id:\d{1,19}}", interactions.unfolded)
     router.add_get(r"/interactions/{id:\d{1,19}}/body", interactions.body)
+    router.add_get(r"/interactions/{id:\d{1,19}}/wordings", interactions.said_before)
     router.add_get(r"/interactions/{id:\d{1,19}}/files/{index:\d{1,4}}", interactions.file)
     router.add_post(r"/interactions/{id:\d{1,19}}/notes", interactions.note)
     router.add_post(r"/interactions/{id:\d{1,19}}/was", interactions.was)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from aiohttp import web
@@ -15,7 +13,9 @@ from sqlalchemy import Connection
 from hub import audit
 from hub.calls import wrapping
 from hub.crm.records import Unknown
+from hub.fold import is_taken_back
 from hub.formats import mail
+from hub.formats.filenames import attachment_header
 from hub.formats.handles import display
 from hub.formats.mail import Unreadable
 from hub.privacy.visibility import readable
@@ -26,10 +26,12 @@ from hub.vocabulary import Agent, Attachment, Call, Direction, Level, Meeting, M
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
 from hub.web.pages import call_words, entries, frame, mail_view, meeting_words, words
+from hub.web.pages.attached import Shown, attached
 from hub.web.pages.calls_recordings import Sound, sounds, transcript
 from hub.web.pages.contacts import text
 from hub.web.pages.entries import Entry
 from hub.web.pages.parties import Parties, names_of, parties
+from hub.wordings import wordings
 
 LONGEST_NOTE = 10_000
 SHOWN_INLINE = ("image/png", "image/jpeg", "image/gif", "image/webp")
@@ -74,6 +76,9 @@ class Unfolded:
     transcript: str = ""
     came_of_it: tuple[str, ...] = ()
     answers: tuple[meeting_words.Said, ...] = ()
+    attached: tuple[Shown, ...] = ()
+    edited_at: datetime | None = None
+    gone: bool = False
 
 
 async def unfolded(request: web.Request) -> web.Response:
@@ -125,6 +130,9 @@ def unfold(
         transcript=transcript(item),
         came_of_it=_came_of_it(conn, item, names) if isinstance(facts, Call) else (),
         answers=meeting_words.answers(speaks, facts, everybody) if isinstance(facts, Meeting) else (),
+        attached=attached(conn, speaks, [item]).get(item.id, ()) if isinstance(facts, Message) else (),
+        edited_at=facts.edited_at if isinstance(facts, Message | Mention) else None,
+        gone=is_taken_back(facts),
     )
 
 
@@ -159,6 +167,15 @@ def _phones(speaks: Reader, call: Call, names: dict[str, str]) -> tuple[Phone, .
         at = leg.answered_at or leg.started_at
         shown.append(Phone(name, at, how, said[0], "" if took else "muted"))
     return tuple(shown)
+
+
+async def said_before(request: web.Request) -> web.Response:
+    """What a message has said, the oldest wording first."""
+    who, interaction_id = frame.actor(request), frame.record_id(request)
+    found = await frame.read(request, lambda conn: wordings(conn, who, interaction_id))
+    if found is None:
+        raise web.HTTPNotFound
+    return frame.fragment(request, "timeline/_wordings.html", reader=frame.reader(request), wordings=found)
 
 
 async def body(request: web.Request) -> web.Response:
@@ -207,13 +224,6 @@ async def file(request: web.Request) -> web.Response:
         return web.Response(body=mail.attachment(raw, index), content_type=about.media_type, headers=headers)
     headers["Content-Disposition"] = attachment_header(about.name or f"part-{index}")
     return web.Response(body=mail.attachment(raw, index), content_type="application/octet-stream", headers=headers)
-
-
-def attachment_header(name: str) -> str:
-    """`Content-Disposition: attachment` with *name* (RFC 6266 section 5): ASCII for old programs, UTF-8 for others."""
-    name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", name)
-    plain = re.sub(r"[^\x20-\x7e]|[\"%;]", "_", name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 async def _raw(request: web.Request) -> tuple[Item, bytes]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from hub.crm import records
 from hub.crm.records import Card
+from hub.fold import is_taken_back
 from hub.formats.handles import display
 from hub.inbox.conversation import Conversation, Note, read
 from hub.inbox.listing import Row, State
@@ -21,19 +22,24 @@ from hub.letters import letters
 from hub.letters.letters import LetterView
 from hub.letters.states import Reached
 from hub.letters.states import State as LetterState
+from hub.service import Service
 from hub.timeline import Item
-from hub.vocabulary import Channel, Direction, Message
+from hub.vocabulary import Channel, Direction, Mention, Message
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
 from hub.web.pages import entries, frame, moments, words
+from hub.web.pages.attached import Shown, attached, on_their_way
 from hub.web.pages.entries import Entry
 from hub.web.pages.interactions import Unfolded, unfold
 from hub.web.pages.parties import Party, names_of
 from hub.web.pages.texting import texting
 from hub.web.pages.writing import NOTHING, Writing, writing
 
-TEXT = (Channel.SMS, Channel.CHAT)
+TEXT = (Channel.SMS, Channel.CHAT, Channel.WEB)
 """Channels whose conversations read as a chat."""
+
+TALKED = (*TEXT, Channel.SOCIAL)
+"""Channels that are answered with a short text."""
 
 OPENED = 4
 """So many messages stand open at most when one comes: the unread ones, and the last."""
@@ -70,6 +76,9 @@ class Said:
     note: Note | None = None
     author: str = ""
     text: Markup = EMPTY
+    files: tuple[Shown, ...] = ()
+    edited_at: datetime | None = None
+    gone: bool = False
     letter: LetterView | None = None
     delivery: Delivery | None = None
     to: str = ""
@@ -84,6 +93,7 @@ class Opened:
     title: str
     channel: Channel
     stream: tuple[Said, ...]
+    service: str
     messages: int
     earlier: bool
     unread: bool
@@ -124,6 +134,7 @@ async def opened(request: web.Request, speaks: Reader, conversation_id: int) -> 
             else row.title or next((item.title for item in reversed(found.items) if item.title), ""),
             channel=row.channel,
             stream=_stream(conn, request, speaks, found, sent, names),
+            service=_service(speaks, service, latest),
             messages=len(found.items),
             earlier=found.more,
             unread=row.unread,
@@ -143,8 +154,8 @@ async def opened(request: web.Request, speaks: Reader, conversation_id: int) -> 
     found = await frame.read(request, work)
     if found is None:
         raise web.HTTPNotFound
-    if frame.may_write(request) and found.channel in TEXT:
-        return replace(found, writing=await texting(service, who, conversation_id))
+    if frame.may_write(request) and found.channel in TALKED:
+        return replace(found, writing=await texting(service, who, speaks, conversation_id))
     if frame.may_write(request) and found.channel is Channel.EMAIL:
         return replace(found, writing=await writing(service, who, speaks, conversation_id))
     return found
@@ -153,6 +164,12 @@ async def opened(request: web.Request, speaks: Reader, conversation_id: int) -> 
 def _called_after(other: Party | None) -> str:
     """A chat has no subject: it is with somebody."""
     return (other.name or other.said or display(other.handle)) if other else ""
+
+
+def _service(speaks: Reader, service: Service, latest: Item) -> str:
+    """Over what the conversation runs, "" where its channel says it."""
+    source = service.config.sources.get(latest.source)
+    return words.service(speaks, latest.channel, source.provider) if source and latest.channel in TALKED else ""
 
 
 async def begun(request: web.Request) -> Writing:
@@ -183,6 +200,7 @@ def _stream(
     unread = _unread(found)
     standing = {item.id for item in unread} | {found.items[-1].id}
     colleagues = names_of(agents.values())
+    files = attached(conn, speaks, found.items)
     shown = []
     for item in found.items:
         people = found.parties[item.id]
@@ -195,10 +213,14 @@ def _stream(
                 key=f"i{item.id}",
                 kind="text" if bubble else "item",
                 at=item.occurred_at,
-                version=f"{item.revision}{letter.delivery if letter else ''}{len(delivery.acts) if delivery else 0}",
+                version=f"{item.revision}{letter.delivery if letter else ''}{len(delivery.acts) if delivery else 0}"
+                f"{''.join(each.state for each in files.get(item.id, ()))}",
                 first_unread=bool(unread) and item is unread[0],
                 splits=item is not found.items[0],
                 text=Markup(escape(_text(item))) if bubble else EMPTY,  # noqa: S704
+                files=files.get(item.id, ()) if bubble else (),
+                edited_at=item.facts.edited_at if isinstance(item.facts, Message | Mention) else None,
+                gone=is_taken_back(item.facts),
                 unfolded=unfold(conn, blobs, speaks, item, people, agents) if open_now else None,
                 entry=entries.entry(speaks, item, people, colleagues),
                 letter=letter,
@@ -280,6 +302,7 @@ def waiting(speaks: Reader, letter: LetterView, names: Mapping[str, str]) -> Sai
         delivery=delivery,
         author=names.get(letter.agent, letter.agent),
         text=Markup(escape(letter.content.get("text", ""))),  # noqa: S704
+        files=on_their_way(speaks, letter),
         to=speaks.gettext(", ").join(people),
     )
 

@@ -1,4 +1,5 @@
-"""What the composer of a text conversation begins with: from which number to whom, until when, with which templates."""
+"""What the composer of a text or chat conversation begins with: as whom to whom, until when, with which templates, and
+whether files go along."""
 
 from __future__ import annotations
 
@@ -8,17 +9,18 @@ from sqlalchemy import Connection
 
 from hub.formats.handles import display
 from hub.formats.sms import BASIC, EXTENSION
-from hub.letters import drafts
 from hub.letters.answering import latest_inbound
-from hub.letters.post import NotOpen, writer
+from hub.letters.post import NotOpen
 from hub.privacy.visibility import Actor
 from hub.service import Service
 from hub.vocabulary import Channel
-from hub.web.pages.writing import NOTHING, Texting, Writing
+from hub.web.i18n import Reader
+from hub.web.pages import words
+from hub.web.pages.writing import NOTHING, Texting, Writing, begun
 
 
-async def texting(service: Service, actor: Actor, conversation_id: int) -> Writing:
-    """The composer of an SMS or WhatsApp conversation that is open to *actor*."""
+async def texting(service: Service, actor: Actor, speaks: Reader, conversation_id: int) -> Writing:
+    """The composer of a conversation by text, in a chat or below a post, that is open to *actor*."""
     try:
         found = await service.letters.answering(actor, conversation_id)
     except NotOpen:
@@ -27,10 +29,11 @@ async def texting(service: Service, actor: Actor, conversation_id: int) -> Writi
         return NOTHING
 
     def work(conn: Connection) -> tuple[dict[str, Any] | None, int | None]:
-        kept = drafts.read(conn, writer(actor), conversation_id)
-        return (dict(kept.content) if kept else None), latest_inbound(conn, conversation_id)
+        return begun(conn, actor, conversation_id), latest_inbound(conn, conversation_id)
 
     draft, latest = await service.store.read(work)
+    windowed = found.window_ends_at is not None or not found.free_text
+    provider = service.config.sources[found.identities[0].source].provider
     facts = {
         "identities": [{"source": each.source} for each in found.identities],
         "from": found.identities[0].source,
@@ -42,16 +45,21 @@ async def texting(service: Service, actor: Actor, conversation_id: int) -> Writi
         "longest": found.longest,
         "window_ends_at": found.window_ends_at.isoformat() if found.window_ends_at else None,
         "free_text": found.free_text,
+        "windowed": windowed,
+        "largest": found.largest,
         "templates": [{"name": each.name, "text": each.text, "gaps": list(each.gaps)} for each in found.templates],
         "alphabet": {"basic": BASIC, "extension": EXTENSION} if found.channel is Channel.SMS else None,
     }
     text = Texting(
         channel=found.channel,
         ours=display(found.identities[0].handle),
-        theirs=display(found.theirs),
+        theirs=found.name or display(found.theirs),
         longest=found.longest or 0,
         free_text=found.free_text,
         templates=found.templates,
         refused=bool(found.refused),
+        called=words.service(speaks, found.channel, provider),
+        windowed=windowed,
+        files=found.largest > 0,
     )
     return Writing(identities=found.identities, facts=facts, text=text)

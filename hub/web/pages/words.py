@@ -45,6 +45,32 @@ def sort_of(reader: Reader, kind: Kind, channel: Channel, direction: Direction) 
     return t("Message we sent") if out else t("Message to us")
 
 
+_SERVICES = {
+    "dingtalk": "DingTalk",
+    "feishu": "Feishu",
+    "instagram": "Instagram",
+    "mastodon": "Mastodon",
+    "bluesky": "Bluesky",
+    "matrix": "Matrix",
+    "messenger": "Messenger",
+    "slack": "Slack",
+    "telegram": "Telegram",
+    "twilio": "WhatsApp",
+    "wecom": "WeCom",
+    "whatsapp": "WhatsApp",
+    "xmpp": "XMPP",
+}
+
+
+def service(reader: Reader, channel: Channel, provider: str) -> str:
+    """What people call that over which a text conversation runs, "" where it has no name of its own."""
+    if channel is Channel.SMS:
+        return "SMS"
+    if provider == "web":
+        return reader.gettext("Web chat")
+    return _SERVICES.get(provider, provider.capitalize())
+
+
 def outcome(reader: Reader, direction: Direction, state: str, ended: str, seconds: int) -> tuple[str, str]:
     """How a call went, and its tone: "late" for what somebody must mend, "well" while it lives, else ""."""
     t = reader.gettext

@@ -28,8 +28,9 @@ QUOTED = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Texting:
-    """What the composer of an SMS or a WhatsApp message shows: the two numbers, how long a text may be, whether free
-    text is taken or only *templates*, and whether the other side *refused* all."""
+    """What the composer of a text or a chat shows: what that is *called*, the two addresses, how long a text may be,
+    whether free text is taken or only *templates*, whether that ends some time (*windowed*), whether *files* go along,
+    and whether the other side *refused* all."""
 
     channel: Channel
     ours: str
@@ -38,6 +39,9 @@ class Texting:
     free_text: bool
     templates: tuple[TemplateConfig, ...]
     refused: bool
+    called: str
+    windowed: bool
+    files: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ async def writing(service: Service, actor: Actor, speaks: Reader, conversation_i
                 for each in senders
             ],
             "latest": _id(latest_inbound(conn, conversation_id) if conversation_id else None),
-            "draft": _draft(conn, actor, conversation_id),
+            "draft": begun(conn, actor, conversation_id),
             "undeliverable": refused(conn, speaks, people),
         }
 
@@ -119,7 +123,7 @@ def _id(found: int | None) -> str | None:
     return str(found) if found else None
 
 
-def _draft(conn: Connection, actor: Actor, conversation_id: int | None) -> dict[str, Any] | None:
+def begun(conn: Connection, actor: Actor, conversation_id: int | None) -> dict[str, Any] | None:
     """What she has begun, with the files that lie beside it."""
     kept = drafts.read(conn, writer(actor), conversation_id) if conversation_id else None
     if kept is None:
