@@ -32,6 +32,7 @@ way_states = Table(
     text_column("reason"),
 )
 
+# *since*: what happened before is not told.
 # *secret* is encrypted, or "" where it is derived from the key of the store; *generation* counts how often it changed.
 subscribers = Table(
     "subscribers",
@@ -48,6 +49,7 @@ subscribers = Table(
     Column("failing_since", Instant),
     text_column("reason"),
     Column("version", Integer, nullable=False, server_default="1"),
+    Column("since", Instant, nullable=False),
     Column("created_at", Instant, nullable=False),
 )
 
@@ -65,7 +67,7 @@ subscriber_events = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("claimed_until", Instant),
     Index(None, "state", "due_at"),
-    Index(None, "subscriber_id", "alert_id", "id"),
+    Index(None, "subscriber_id", "alert_id", "type", unique=True),
 )
 
 subscriber_attempts = Table(

@@ -7,24 +7,27 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from sqlalchemy import Connection
 
-from hub.alerts.subscribers import claims, rows
+from hub.alerts.subscribers import claims, events, rows
 from hub.alerts.subscribers.claims import Attempt, Due
 from hub.alerts.subscribers.rows import Sealing
 from hub.alerts.subscribers.sending import attempt
 from hub.contracts import Misconfigured, Unavailable
 from hub.courier import Courier, Pace, Status, fault
 from hub.http import Guarded
-from hub.live import Live
+from hub.live import Live, LiveEvent
 from hub.store import Lane, Store
 
 log = logging.getLogger(__name__)
 
 CLEANING_SECONDS = 3600.0
+SWEEP_SECONDS = 60.0
+SWEPT, SWEPT_AT_START = timedelta(minutes=10), timedelta(days=7)
+"""How far back it is looked for what was not told."""
 
 Off = Callable[[Connection, Sequence[int]], None]
 """Called in the transaction in which subscribers were switched off because they have taken nothing for long."""
@@ -64,12 +67,14 @@ class Couriers:
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._cleaned_at = float("-inf")
+        self._swept_at = float("-inf")
+        self._heard: set[int] = set()
 
     async def __aenter__(self) -> Self:
         if self._store.dialect == "sqlite":
             await self._store.write(claims.forget_claims, Lane.BULK)
         for kind in ("alert", "alert-gone"):
-            self._live.overhear(kind, lambda _: self.look())
+            self._live.overhear(kind, self._hear)
         self._tasks = [asyncio.create_task(self._watch(), name="webhooks")]
         return self
 
@@ -115,8 +120,40 @@ class Couriers:
                 continue
             self._news.clear()
 
+    def _hear(self, event: LiveEvent) -> None:
+        """Something became of an alert."""
+        if str(ident := event.data.get("id", "")).isdigit():
+            self._heard.add(int(ident))
+            self.look()
+
+    async def _catch_up(self) -> None:
+        """Write down what is to be told of alerts: of those that were heard of at once, and now and then of all that
+        changed, for a hub may have ended before it was heard. Raises `Unavailable`."""
+        heard, now = self._heard, datetime.now(UTC)
+        sweep = time.monotonic() > self._swept_at + SWEEP_SECONDS
+        if not heard and not sweep:
+            return
+        since = now - (SWEPT if self._swept_at > 0 else SWEPT_AT_START)
+
+        def work(conn: Connection) -> None:
+            listed = sorted(heard)
+            for start in range(0, len(listed), events.MOST_AT_ONCE):
+                events.caught_up(conn, self._store.ids, now, ids=listed[start : start + events.MOST_AT_ONCE])
+            if sweep:
+                events.caught_up(conn, self._store.ids, now, since=since)
+
+        self._heard = set()
+        try:
+            await self._store.write(work, Lane.BULK)
+        except Exception:
+            self._heard |= heard
+            raise
+        if sweep:
+            self._swept_at = time.monotonic()
+
     async def _due(self) -> list[int]:
         try:
+            await self._catch_up()
             if time.monotonic() > self._cleaned_at + CLEANING_SECONDS:
                 self._cleaned_at = time.monotonic()
                 await self._store.write(lambda conn: claims.tidy(conn, datetime.now(UTC)), Lane.BULK)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -96,7 +96,13 @@ def add(
     """A new one, switched on."""
     conn.execute(
         subscribers.insert().values(
-            id=subscriber_id, url=url, label=label, events=list(events), secret=sealed, created_at=now
+            id=subscriber_id,
+            url=url,
+            label=label,
+            events=list(events),
+            secret=sealed,
+            since=now,
+            created_at=now,
         )
     )
 
@@ -107,7 +113,7 @@ def change(conn: Connection, subscriber_id: int, version: int | None, **values: 
     if version is not None:
         where.append(subscribers.c.version == version)
     if values.get("enabled"):
-        values |= {"reason": "", "failing_since": None}
+        values |= {"reason": "", "failing_since": None, "since": datetime.now(UTC)}
     done = conn.execute(subscribers.update().where(*where).values(version=subscribers.c.version + 1, **values))
     if done.rowcount and values.get("enabled") is False:
         cancel(conn, subscriber_id)

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("failing_since", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscribers")),
     )
@@ -71,10 +72,10 @@ def upgrade() -> None:
     op.create_index(op.f("ix_subscriber_events_alert_id"), "subscriber_events", ["alert_id"], unique=False)
     op.create_index(op.f("ix_subscriber_events_state_due_at"), "subscriber_events", ["state", "due_at"], unique=False)
     op.create_index(
-        op.f("ix_subscriber_events_subscriber_id_alert_id_id"),
+        op.f("ix_subscriber_events_subscriber_id_alert_id_type"),
         "subscriber_events",
-        ["subscriber_id", "alert_id", "id"],
-        unique=False,
+        ["subscriber_id", "alert_id", "type"],
+        unique=True,
     )
     op.create_table(
         "subscriber_attempts",

@@ -15,11 +15,13 @@ from sqlalchemy import Connection
 
 from hub.alerts.subscribers.couriers import WebhooksPace
 from hub.alerts.subscribers.desk import Changed, Logged, Refused, Subscribers
+from hub.alerts.subscribers.events import caught_up
 from hub.alerts.subscribers.rows import EVENTS, Sealing
-from hub.live import Live
+from hub.live import Live, LiveEvent
 from hub.privacy.visibility import Actor, Authority, Scope
 from hub.sources.pace import Pace as Backoff
 from hub.store import Store
+from hub.store.alert_tables import alerts
 from hub.store.way_tables import subscriber_events, subscribers
 from tests.hub.alerts.subscribers.program import Program, program
 
@@ -33,6 +35,7 @@ class Bench:
     """A desk with one subscriber, and what it was told of those that were switched off."""
 
     store: Store
+    live: Live
     desk: Subscribers
     program: Program
     number: int
@@ -87,7 +90,7 @@ async def bench(store: Store, keys: tuple[bytes, ...] = (KEY,)) -> AsyncIterator
         )
         async with desk:
             number, running.secret = await desk.add(ADMIN, running.url, "Ledger", EVENTS)
-            yield Bench(store, desk, running, number, off)
+            yield Bench(store, live, desk, running, number, off)
 
 
 @pytest.mark.parametrize("keys", [(), (KEY,)], ids=["derived", "encrypted"])
@@ -230,6 +233,38 @@ async def test_only_public_https_addresses_may_subscribe(store: Store, url: str)
             await here.desk.change(ADMIN, here.number, None, url=url)
         with pytest.raises(Refused):
             await here.desk.add(ADMIN, here.program.url, "", ["message.new"])
+
+
+async def test_what_becomes_of_an_alert_is_told_with_ids_and_each_event_once(store: Store) -> None:
+    async with bench(store) as here:
+        now = datetime.now(UTC)
+        values = {
+            "rule": "vip", "agent": "ada", "kind": "message", "severity": "urgent", "about": {"deal_id": 5},
+            "contact_id": 3, "fact_at": now, "created_at": now, "updated_at": now,
+        }  # fmt: skip
+        made = [
+            {**values, "id": 7, "key": "message/1", "state": "open"},
+            {**values, "id": 8, "key": "message/2", "state": "ended", "acknowledged_at": now, "ended_at": now},
+            {**values, "id": 9, "key": "message/3", "state": "open", "created_at": now - timedelta(days=1)},
+        ]
+
+        def work(conn: Connection) -> None:
+            for row in made:
+                conn.execute(alerts.insert().values(row))
+
+        await store.write(work)
+        for number in (7, 8, 9, 7):
+            here.live.publish([LiveEvent("alert", {"id": str(number), "state": "open"}, "ada")])
+        await here.until(lambda log: len(log) == 4)
+        said = {"rule": "vip", "agent": "ada", "kind": "message", "severity": "urgent", "deal": "5", "contact": "3"}
+        told = sorted((each["data"]["id"], each["type"], each["data"]["state"]) for _, each in here.program.taken)
+        assert told == [
+            ("7", "alert.opened", "open"), ("8", "alert.acknowledged", "acknowledged"), ("8", "alert.ended", "ended"),
+            ("8", "alert.opened", "open"),
+        ]  # fmt: skip
+        assert all(each["data"].items() >= said.items() for _, each in here.program.taken)
+        sweep = now - timedelta(hours=1)
+        assert await store.write(lambda conn: caught_up(conn, store.ids, now, since=sweep)) == 0
 
 
 async def test_two_hubs_send_each_webhook_once(store: Store) -> None:
