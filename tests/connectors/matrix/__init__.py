@@ -1,0 +1,1 @@
+"""The Matrix connector, sender and fetcher, against a real homeserver."""
