@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from hub.alerts.book import Rulebook
 from hub.calendars.objects import Change, Follow, nobody_follows
 from hub.calendars.owners import Owners
 from hub.calls.missed import Due, in_plain_hours
@@ -76,7 +77,8 @@ class Books:
     """What recording needs to know beside the batch: our addresses, new ids, the blobs, which CRMs to tell, which
     conversation a Message-ID of ours names (`hub.letters.token`), whose new conversations are, when a missed call is
     *due*, what *sound* of calls may be kept, in what *house* phones ring, whose calendars are whose (*owners*), who
-    *follows* what changes in them, and the sources whose files can be *fetched*."""
+    *follows* what changes in them, the sources whose files can be *fetched*, and by which rules somebody is told
+    (*alerts*)."""
 
     ours: Ours
     new_id: Callable[[], int]
@@ -90,6 +92,7 @@ class Books:
     owners: Owners = field(default_factory=Owners)
     follows: Follow = nobody_follows
     fetched: frozenset[str] = frozenset()
+    alerts: Rulebook = field(default_factory=Rulebook)
 
 
 class Row(NamedTuple):

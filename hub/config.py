@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 
 from hub import config_values as values
 from hub import registry
+from hub.alerts.rules import RuleTable
 from hub.booking.types import EventType, Form
 from hub.config_alerts import AlertsConfig, AlertsTable, read_alerts
 from hub.config_booking import BookingConfig, BookingTable, read_booking
@@ -120,6 +121,7 @@ TABLES: Mapping[str, type[BaseModel]] = MappingProxyType(
         "booking_forms": Form,
         "watch": WatchTable,
         "alerts": AlertsTable,
+        "rules": RuleTable,
         "ways": WayTable,
         "crm": CrmTable,
     }
