@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hub.mentions.query import Post, QueryError, parse
+from hub.mentions.query import Hit, Matcher, Post, QueryError, parse
 from hub.mentions.query.normal import fold
 
 NOTHING: list[str] = []
@@ -82,6 +82,7 @@ OPERATORS = [
 def test_why_it_matched_is_shown(query: str, text: str, highlights: list[str] | None) -> None:
     spans = parse(query).finds(Post(text))
     assert (None if spans is None else [text[span.start : span.end] for span in spans]) == highlights
+    assert Matcher({7: parse(query)}).matching([Post(text)]) == [() if spans is None else (Hit(7, spans),)]
 
 
 FIELDS = [

@@ -34,7 +34,9 @@ _shapes = st.recursive(
 )
 _texts = st.lists(
     st.tuples(
-        st.sampled_from(["Acme", "ＡＣ", "me", "C++", "Beta", "AT&T", "Zürich", "苹果", "果", "手机", "x", "é"]),
+        st.sampled_from(
+            ["Acme", "ＡＣ", "me", "C++", "Beta", "AT&T", "Zürich", "acmes", "beta2", "苹果", "果", "手机", "x", "é"]
+        ),
         st.sampled_from([" ", "", ", ", "-", "。", "\n"]),
     ),
     max_size=10,
