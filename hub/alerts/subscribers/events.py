@@ -21,7 +21,7 @@ OPENED, ACKNOWLEDGED, ENDED = rows.EVENTS
 
 MOST_AT_ONCE = 500
 
-_IDS = ("company_id", "deal_id", "case_id", "conversation_id", "query_id", "task_id", "booking_id")
+_IDS = ("company", "deal", "case", "conversation", "query", "task", "booking", "mention", "reminder")
 """The ids in `alerts.about` that are told."""
 
 
@@ -88,7 +88,7 @@ def _data(row: sa.Row[*tuple[Any, ...]], state: str) -> dict[str, str]:
     """An alert as programs see it: ids, and never a name."""
     about = row.about or {}
     ids = {"interaction": row.interaction_id, "contact": row.contact_id}
-    ids |= {name.removesuffix("_id"): about.get(name) for name in _IDS}
+    ids |= {name: about.get(name) for name in _IDS}
     said = {
         "id": str(row.id),
         "state": state,

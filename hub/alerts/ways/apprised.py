@@ -18,7 +18,7 @@ SECONDS = 30.0
 
 READ_SECONDS = 12.0
 CONNECT_SECONDS = 5.0
-_KINDS = {"urgent": NotifyType.FAILURE, "high": NotifyType.WARNING, "warning": NotifyType.WARNING}
+_KINDS = {"urgent": NotifyType.FAILURE, "warning": NotifyType.WARNING}
 
 
 class Apprised(Way):

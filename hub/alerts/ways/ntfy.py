@@ -9,7 +9,7 @@ from hub.contracts import Unavailable
 from hub.http import Answer, Client
 
 SECONDS = 15.0
-_PRIORITY = {"urgent": 5, "high": 4, "warning": 4, "normal": 3, "info": 2, "low": 2}
+_PRIORITY = {"urgent": 5, "warning": 4, "notice": 3, "info": 2}
 
 
 class Ntfy(Way):

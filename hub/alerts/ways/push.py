@@ -25,7 +25,7 @@ NAME = "vapid"
 _LONGEST_LINE = 200
 _LONGEST_TEXT = 1200
 # RFC 8030, 5.3: what is urgent is delivered to a phone with an empty battery, too.
-_URGENCY = {"urgent": "high", "high": "high", "warning": "normal", "normal": "normal", "info": "low", "low": "low"}
+_URGENCY = {"urgent": "high", "warning": "normal", "notice": "normal", "info": "low"}
 
 
 class Push(Way):

@@ -239,7 +239,7 @@ async def test_what_becomes_of_an_alert_is_told_with_ids_and_each_event_once(sto
     async with bench(store) as here:
         now = datetime.now(UTC)
         values = {
-            "rule": "vip", "agent": "ada", "kind": "message", "severity": "urgent", "about": {"deal_id": 5},
+            "rule": "vip", "agent": "ada", "kind": "message", "severity": "urgent", "about": {"deal": "5"},
             "contact_id": 3, "fact_at": now, "created_at": now, "updated_at": now,
         }  # fmt: skip
         made = [
