@@ -13,7 +13,8 @@ from connectors.matrix.settings import MatrixSettings
 from hub.http import Answer, Client
 
 CLIENT = "/_matrix/client/v3"
-LONGEST_POLL = 30.0
+LONGEST_POLL = 10.0
+"""Seconds. aiohttp asks once more, unheard, where a connection breaks: so long that may hide that nobody answers."""
 LARGEST_SYNC = 64 << 20
 """Bytes of one answer to `/sync`: of an account in many rooms the first one is large."""
 
@@ -51,12 +52,10 @@ class Homeserver:
         query = [("filter", FILTER), ("timeout", str(int(wait * 1000))), ("set_presence", "offline")]
         if since is not None:
             query.append(("since", since))
-        # A connection of its own: on one that was used before, a break would be answered by asking once more, unheard.
         return await self._client.ask(
             "GET",
             f"{CLIENT}/sync",
             query=query,
-            headers={"Connection": "close"},
             most=LARGEST_SYNC,
             seconds=wait + 60,
             accept=(400,) if since is not None else (),

@@ -34,7 +34,7 @@ class Reading:
         self._user = user
         self._names: dict[tuple[str, str], str] = {}
         self._members: dict[str, Mapping[str, str]] = {}
-        self._seen: OrderedDict[str, tuple[str, str]] = OrderedDict()  # event → room, sender
+        self._seen: OrderedDict[str, tuple[str, str, str]] = OrderedDict()  # event → room, sender, thread
         self._edits: set[str] = set()
 
     def note_state(self, room: str, state: Iterable[Mapping[str, Any]]) -> None:
@@ -91,7 +91,7 @@ class Reading:
         content = _content(event)
         relation = _relation(content)
         if kind in _WRITTEN:
-            self._remember(room, event_id, sender)
+            self._remember(room, event_id, sender, content)
             if sender == self._user and PART in content:
                 return None  # it is a part of another message of ours
             if relation.get("rel_type") == "m.replace":
@@ -106,7 +106,6 @@ class Reading:
         content, at = _content(event), _at(event.get("origin_server_ts"))
         relation = _relation(content)
         answered = relation.get("m.in_reply_to", {}).get("event_id") if not relation.get("is_falling_back") else None
-        root = relation.get("event_id") if relation.get("rel_type") == "m.thread" else None
         facts = hub.Message(
             participants=people,
             text=_text(event),
@@ -117,10 +116,8 @@ class Reading:
             automatic="notice" if content.get("msgtype") == "m.notice" else None,
             protection="encrypted" if event.get("type") == "m.room.encrypted" else None,
         )
-        where = f"{room}/{root}" if isinstance(root, str) else room
-        return hub.Event(
-            key=key, id=str(event["event_id"]), channel=hub.Channel.CHAT, at=at, facts=facts, conversation=where
-        )
+        where, told = _where(room, content), str(event["event_id"])
+        return hub.Event(key=key, id=told, channel=hub.Channel.CHAT, at=at, facts=facts, conversation=where)
 
     async def _edited(self, room: str, event: Mapping[str, Any], changed: str) -> hub.Event | None:
         """Only the writer changes a message: the homeserver lets everybody send such an event."""
@@ -133,7 +130,6 @@ class Reading:
         facts = hub.Message(
             participants=await self._people(room, str(event["sender"])),
             text=_text({**event, "content": now}),
-            ident=key_of(changed),
             edited_at=at,
         )
         return hub.Event(
@@ -157,7 +153,6 @@ class Reading:
         facts = hub.Message(
             participants=await self._people(room, str(found.get("sender"))),
             sent_at=_at(found.get("origin_server_ts")),
-            ident=key_of(gone),
             deleted=True,
         )
         return hub.Event(
@@ -200,14 +195,16 @@ class Reading:
         return str(found.get("sender")) if found else ""
 
     async def _thread(self, room: str, event_id: str) -> str:
-        """What the thread of an event is called. Of an edit only the first wording says it."""
+        """What the thread of an event is called; "" where nobody can say it any more, because its relation went with
+        its words."""
+        if event_id in self._seen:
+            return self._seen[event_id][2]
         found = await self._homeserver.event(room, event_id)
-        relation = _relation(_content(found)) if found else {}
-        root = relation.get("event_id") if relation.get("rel_type") == "m.thread" else None
-        return f"{room}/{root}" if isinstance(root, str) else room
+        content = _content(found) if found else {}
+        return _where(room, content) if content else ""
 
-    def _remember(self, room: str, event_id: str, sender: str) -> None:
-        self._seen[event_id] = (room, sender)
+    def _remember(self, room: str, event_id: str, sender: str, content: Mapping[str, Any]) -> None:
+        self._seen[event_id] = (room, sender, _where(room, content) if content else "")
         while len(self._seen) > KNOWN:
             self._seen.popitem(last=False)
 
@@ -216,7 +213,7 @@ class Reading:
         if event_id not in self._seen:
             return [event_id]
         found = []
-        for known, (where, sender) in self._seen.items():
+        for known, (where, sender, _) in self._seen.items():
             if where == room and sender == self._user:
                 found.append(known)
             if known == event_id:
@@ -232,6 +229,13 @@ def _content(event: Mapping[str, Any]) -> Mapping[str, Any]:
 def _relation(content: Mapping[str, Any]) -> Mapping[str, Any]:
     found = content.get("m.relates_to")
     return found if isinstance(found, dict) else {}
+
+
+def _where(room: str, content: Mapping[str, Any]) -> str:
+    """The room, or the thread in it, as `Event.conversation`."""
+    relation = _relation(content)
+    root = relation.get("event_id") if relation.get("rel_type") == "m.thread" else None
+    return f"{room}/{root}" if isinstance(root, str) else room
 
 
 def _text(event: Mapping[str, Any]) -> str:
