@@ -133,7 +133,8 @@ class Connector(hub.Connector):
             max(turn.due, asked.get(urlsplit(url).netloc, -math.inf) + pause) for url, turn in turns.items()
         )
         try:
-            await asyncio.wait_for(self._woken.wait(), max(0.01, min(next_turn - time.monotonic(), LONGEST_WAIT)))
+            async with asyncio.timeout(max(0.01, min(next_turn - time.monotonic(), LONGEST_WAIT))):
+                await self._woken.wait()
         except TimeoutError:
             return
 

@@ -95,7 +95,7 @@ def read(body: bytes, url: str, headers: Mapping[str, str], most: int) -> Feed:
         # Its loose parser stumbles over some damaged documents.
         raise hub.Unavailable(f"the feed cannot be read ({type(error).__name__})") from None
     gone = _gone(kept)
-    if not found.version and not found.entries and not gone:
+    if not found.get("version") and not found.entries and not gone:
         raise hub.Unavailable("what came is no feed; has it moved, or does it ask for a login now?")
     entries = [_entry(each, found.feed, url) for each in found.entries[:most]]
     feed = Feed(
@@ -163,8 +163,9 @@ def _entry(said: Any, feed: Any, url: str) -> Entry | None:
     title = said.get("title_detail") or {}
     content = _content(said)
     identity = str(said.get("id") or "") or link
-    if not identity and (said.get("title") or content.get("value")):
-        identity = f"{said.get('title', '')}\x1f{said.get('published') or said.get('updated') or content.get('value')}"
+    if not identity:
+        says = said.get("title") or content.get("value") or said.get("author") or ""
+        identity = "\x1f".join(filter(None, (str(says), str(said.get("published") or dict.get(said, "updated") or ""))))
     if not identity:
         return None
     author = said.get("author_detail") or feed.get("author_detail") or {}

@@ -33,7 +33,8 @@ class Paper:
         if self.body is not None:
             return self.body
         items = "".join(reversed(self.items.values()))
-        return f'<?xml version="1.0"?><rss version="2.0"><channel><title>News</title>{self.head}{items}</channel></rss>'.encode()
+        channel = f"<channel><title>News</title>{self.head}{items}</channel>"
+        return f'<?xml version="1.0"?><rss version="2.0">{channel}</rss>'.encode()
 
     def put(self, guid: str, title: str = "", text: str = "", more: str = "") -> None:
         """An item is published, or another state of it."""
@@ -62,6 +63,15 @@ class News:
     def paper(self, path: str = "/news.xml") -> Paper:
         """The feed at *path*, which is published if it was not."""
         return self.papers.setdefault(path, Paper())
+
+
+class Server(ThreadingHTTPServer):
+    """Says nothing of clients that go away: some tests send them."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing is to be said."""
 
 
 @contextmanager
@@ -103,8 +113,7 @@ def printed() -> Iterator[News]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing: pytest's output belongs to the tests."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        server.daemon_threads = True
+    with Server(("127.0.0.1", 0), Answers) as server:
         news.port = server.server_port
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="news")
         thread.start()
