@@ -188,7 +188,8 @@ class Post:
             )  # fmt: skip
             insert = (sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert)(conversation_refs)
             known = [{"ref": ref, "conversation_id": belongs} for ref in plan.refs]
-            conn.execute(insert.on_conflict_do_nothing(), known)
+            if known:
+                conn.execute(insert.on_conflict_do_nothing(), known)
             drafts.discard(conn, writer(actor), belongs)
             audit.note(conn, entry, actor, "letter.write", f"letter/{letter_id}", now)
             view = letters.by_id(conn, letter_id)
