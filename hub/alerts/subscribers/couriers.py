@@ -29,8 +29,8 @@ SWEEP_SECONDS = 60.0
 SWEPT, SWEPT_AT_START = timedelta(minutes=10), timedelta(days=7)
 """How far back it is looked for what was not told."""
 
-Off = Callable[[Connection, Sequence[int]], None]
-"""Called in the transaction in which subscribers were switched off because they have taken nothing for long."""
+Off = Callable[[Connection, Sequence[int]], list[LiveEvent]]
+"""Called in the transaction in which the hub switched subscribers off; answers what to tell the screens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,11 @@ class Couriers:
         """Write down how attempts ended. Raises `Unavailable`."""
         numbered = [(self._store.ids(), each) for each in attempts]
 
-        def work(conn: Connection) -> None:
-            if off := claims.settle(conn, numbered, self._pace.delays):
-                self._off(conn, off)
+        def work(conn: Connection) -> list[LiveEvent]:
+            off = claims.settle(conn, numbered, self._pace.delays)
+            return self._off(conn, off) if off else []
 
-        await self._store.write(work, Lane.BULK)
+        self._live.publish(await self._store.write(work, Lane.BULK))
 
     async def _watch(self) -> None:
         while True:

@@ -6,20 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub import audit
+from hub.alerts.book import Rulebook
+from hub.alerts.facts import Fact, FactKind
+from hub.alerts.raising import raised
 from hub.alerts.subscribers import claims, rows
 from hub.alerts.subscribers.claims import Attempt, Due
-from hub.alerts.subscribers.couriers import Couriers, Off, WebhooksPace
+from hub.alerts.subscribers.couriers import Couriers, WebhooksPace
 from hub.alerts.subscribers.rows import EVENTS, Sealing, Subscriber
 from hub.contracts import Unsupported
 from hub.courier import Status
 from hub.http import Guarded
 from hub.http.addresses import checked, place
-from hub.live import Live
+from hub.live import Live, LiveEvent
 from hub.privacy.visibility import Actor
 from hub.store import Store
 from hub.store.way_tables import subscriber_attempts, subscriber_events
@@ -62,8 +66,8 @@ class Logged:
 
 class Subscribers:
     """`async with Subscribers(...)` sends what is due until the end of the block; all else works at once. *allow* are
-    the places of our own network that may subscribe, *off* is told of those that were switched off because they have
-    taken nothing for long."""
+    the places of our own network that may subscribe; by the rules of *book* somebody is told where the hub itself
+    switched one off."""
 
     def __init__(
         self,
@@ -72,15 +76,17 @@ class Subscribers:
         sealing: Sealing,
         public_url: str,
         allow: frozenset[str],
-        off: Off,
+        book: Rulebook,
         *,
         pace: WebhooksPace | None = None,
     ) -> None:
         self._store = store
+        self._live = live
+        self._book = book
         self._sealing = sealing
         self._allow = allow
         self._web = Guarded(allow)
-        self._couriers = Couriers(store, live, self._web, sealing, public_url, off, pace=pace)
+        self._couriers = Couriers(store, live, self._web, sealing, public_url, self._off, pace=pace)
 
     async def __aenter__(self) -> Self:
         await self._couriers.__aenter__()
@@ -132,15 +138,19 @@ class Subscribers:
         self._check(values.get("url"), values.get("events", EVENTS))
         entry, now = self._store.ids(), datetime.now(UTC)
 
-        def work(conn: Connection) -> bool:
-            if rows.by_id(conn, subscriber_id, lock=True) is None:
-                return False
+        def work(conn: Connection) -> list[LiveEvent] | None:
+            before = rows.by_id(conn, subscriber_id, lock=True)
+            if before is None:
+                return None
             if not rows.change(conn, subscriber_id, version, **values):
                 raise Changed
             audit.note(conn, entry, actor, "subscriber.change", f"subscriber/{subscriber_id}", now)
-            return True
+            seen_to = before.reason and "enabled" in values
+            return raised(conn, [_fact(before, now, ended=True)], self._book, self._store.ids, now) if seen_to else []
 
-        return await self._store.write(work)
+        news = await self._store.write(work)
+        self._live.publish(news or [])
+        return news is not None
 
     async def remove(self, actor: Actor, subscriber_id: int) -> bool:
         """Forget it and what was sent to it. False where there is none."""
@@ -230,6 +240,11 @@ class Subscribers:
         self.look()
         return done
 
+    def _off(self, conn: Connection, ids: Sequence[int]) -> list[LiveEvent]:
+        now = datetime.now(UTC)
+        found = [each for number in ids if (each := rows.by_id(conn, number)) is not None]
+        return raised(conn, [_fact(each, now) for each in found], self._book, self._store.ids, now)
+
     def _check(self, url: str | None, events: Sequence[str]) -> None:
         unknown = [each for each in events if each not in EVENTS]
         if unknown or not events:
@@ -242,3 +257,15 @@ class Subscribers:
             raise Refused("url", f"{verdict}.") from verdict
         if at.scheme != "https" and place(at) not in self._allow:
             raise Refused("url", "Write an https address: what is sent there is nobody else's business.")
+
+
+def _fact(subscriber: Subscriber, now: datetime, *, ended: bool = False) -> Fact:
+    """A subscriber that takes nothing is behind, as a source may be."""
+    return Fact(
+        kind=FactKind.SOURCE_LAG,
+        key=f"subscriber/{subscriber.id}",
+        at=now,
+        source=subscriber.label or urlsplit(subscriber.url).hostname or "",
+        values={"subscriber": str(subscriber.id)},
+        ended=ended,
+    )

@@ -61,7 +61,8 @@ class Couriers:
     async def __aenter__(self) -> Self:
         if self._store.dialect == "sqlite":
             await self._store.write(claims.forget_claims, Lane.BULK)
-        self._live.overhear("alert", lambda _: self.look())
+        for kind in ("alert", "alert-gone"):
+            self._live.overhear(kind, lambda _: self.look())
         self._tasks = [asyncio.create_task(self._watch(), name="ways of alerts")]
         return self
 

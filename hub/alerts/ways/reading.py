@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -42,7 +43,8 @@ class Said(Protocol):
 
 
 Words = Callable[[Connection, Sequence[int], str, str, str], Mapping[int, Said]]
-"""`hub.alerts.words.said`: the alerts of these ids as an agent may see them, in a language, on her clock."""
+"""`hub.alerts.words.Words.said`: the alerts of these ids as an agent may see them ("" for a stranger, who sees no
+names), in a language, on her clock."""
 
 Row = sa.Row[*tuple[Any, ...]]
 
@@ -75,6 +77,7 @@ class Reading:
         known = {row.id: row for row in conn.execute(sa.select(alerts).where(alerts.c.id.in_(ids)))}
         reader = self._reader(conn, agent)
         said = self._said(conn, sorted(known), agent, reader.tag, reader.timezone)
+        strangers = self._said(conn, sorted(known), "", reader.tag, reader.timezone)
         settings = self._settings(conn, rows)
         preferences = self._preferences(conn, agent)
         before = self._before(conn, agent, rows)
@@ -90,7 +93,9 @@ class Reading:
             else:
                 alert = known[row.alert_id]
                 known_as = before.get((row.way, row.way_id, row.alert_id), "")
-                found[row.id] = self._alert(row, reader, alert, said[row.alert_id], settings, preferences, known_as)
+                what = self._alert(row, reader, alert, said[row.alert_id], settings, preferences, known_as)
+                brief = strangers[row.alert_id].title if row.alert_id in strangers else ""
+                found[row.id] = replace(what, brief=brief) if isinstance(what, What) else what
         return found
 
     def _off(self, row: Claimed, preferences: Preferences, settings: Mapping[int, Mapping[str, Any]]) -> str:
@@ -132,7 +137,6 @@ class Reading:
             topic=f"alert-{alert.id}",
             agent=row.agent,
             title=said.title,
-            brief=words.brief(reader, alert.kind),
             lines=tuple(said.lines),
             url=said.url,
             why=said.why,

@@ -1,33 +1,8 @@
-"""What is said without a name, on screens that strangers see, and in place of what is over."""
+"""What stands in place of what is over, and over what is told together."""
 
 from __future__ import annotations
 
 from hub.web.i18n import Reader
-
-
-def brief(reader: Reader, kind: str) -> str:
-    """What an alert of that kind is about, without saying whom it concerns."""
-    t = reader.gettext
-    said = {
-        "message": t("A customer has written."),
-        "call": t("A customer calls."),
-        "missed": t("A call was missed."),
-        "overdue-call": t("A missed call waits to be returned."),
-        "deal-moved": t("A deal has moved."),
-        "deal-still": t("A deal stands still."),
-        "silence-of-contact": t("Nobody has spoken to a contact for long."),
-        "promise-due": t("An answer that was promised is due."),
-        "source-lag": t("A source lags behind."),
-        "source-silent": t("A source has fallen silent."),
-        "source-ok": t("A source works again."),
-        "mention": t("You are talked about."),
-        "spike": t("You are talked about more than usual."),
-        "silence": t("You are talked about less than usual."),
-        "booking": t("A meeting was booked."),
-        "bounce": t("A mail did not arrive."),
-        "reminder": t("You asked to be reminded."),
-    }
-    return said.get(kind) or t("There is an alert for you.")
 
 
 def done(reader: Reader, state: str, who: str) -> str:

@@ -98,10 +98,10 @@ class Said:
 
 
 def said(conn: Connection, ids: Sequence[int], agent: str, locale: str, zone: str) -> Mapping[int, Said]:
-    """Words that name somebody."""
+    """Words that name somebody to whoever may know."""
     return {
         number: Said(
-            f"Li Na writes ({number})", ("Could you send an offer?",), f"https://hub.example.org/alerts/{number}",
+            f"{'Li Na' if agent else 'Somebody'} writes ({number})", ("Could you send an offer?",), f"https://hub.example.org/alerts/{number}",
             "urgent", "You look after her.",
         )
         for number in ids

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,9 +24,10 @@ from tests.hub.alerts.ways.house import ADA, BEN, House, open_house
 
 
 @pytest.fixture
-async def house(store_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    """The firm on both databases."""
-    async with open_house(store_url, tmp_path) as opened:
+async def house(migrated_sqlite: Path, tmp_path: Path) -> AsyncIterator[House]:
+    """The firm. Its couriers have both databases in `test_couriers`."""
+    shutil.copyfile(migrated_sqlite, tmp_path / "hub.sqlite3")
+    async with open_house(f"sqlite:///{tmp_path / 'hub.sqlite3'}", tmp_path) as opened:
         yield opened
 
 
@@ -54,7 +56,7 @@ async def test_by_text_message_she_gets_one_segment_without_a_name(house: House)
     assert (await house.told("sms", 7)).state == "sent"
     (taken,) = house.texter.taken
     assert (taken["to"], taken["from"], taken["channel"]) == ("tel:+4930123451", "tel:+4930123456", "sms")
-    assert taken["text"] == "A customer has written. https://hub.example.org/alerts/7"
+    assert taken["text"] == "Somebody writes (7) https://hub.example.org/alerts/7"
     assert length(taken["text"]).segments == 1
 
 
@@ -91,7 +93,7 @@ async def test_mobile_push_works_from_a_hub_of_ones_own_with_its_own_keys(house:
     assert row.state == "sent"
     (shown,) = browser.shown
     assert shown.ttl <= 40
-    assert shown.message["title"] == "A customer has written."
+    assert shown.message["title"] == "Somebody writes (7)"
     assert house.push.complaints == []
 
 
