@@ -49,7 +49,7 @@ class WebhookContract(ABC):
         for delivery in self.genuine():
             webhook.verify(delivery)
             for event in webhook.parse(delivery):
-                assert isinstance(event, hub.Event | hub.Changed | hub.Receipt)
+                assert isinstance(event, hub.Event | hub.Changed | hub.Receipt | hub.Pressed)
 
     def test_says_the_same_whenever_it_is_asked(self) -> None:
         webhook = self.webhook()

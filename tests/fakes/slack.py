@@ -232,6 +232,7 @@ class Slack:
         method = request.match_info["method"]
         given = {key: str(value) for key, value in {**request.query, **(await request.post())}.items()}
         self.asked.append((method, given))
+        await self._notify()
         if self._refusals.get(method):
             return self._refusals[method].pop(0)
         wanted = APP_TOKEN if method == "apps.connections.open" else BOT_TOKEN
@@ -335,10 +336,11 @@ class Slack:
             return "no_text"
         if len(given.get("text", "")) > 40_000:
             return "msg_too_long"
-        more = {"blocks": json.loads(given["blocks"])} if "blocks" in given else {}
-        mrkdwn = {} if given.get("mrkdwn", "true") == "true" else {"mrkdwn": False}
+        more: dict[str, Any] = {"blocks": json.loads(given["blocks"])} if "blocks" in given else {}
+        if given.get("mrkdwn") == "false":
+            more["mrkdwn"] = False
         said = self.say(
-            BOT, given.get("text", ""), channel=channel, thread=thread, bot_id="B0000099", **more, **mrkdwn
+            BOT, given.get("text", ""), channel=channel, thread=thread, bot_id="B0000099", **more
         )  # fmt: skip
         return {"channel": channel, "ts": said, "message": self.message(channel, said)}
 
