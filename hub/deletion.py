@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub import audit
+from hub.alerts import telling
 from hub.calls.recordings import rows as sound
 from hub.calls.recordings.policy import Why
 from hub.dialing import dials
@@ -19,6 +20,7 @@ from hub.letters.letters import forget
 from hub.live import LiveEvent
 from hub.privacy.visibility import Actor
 from hub.store import Store
+from hub.store.alert_tables import reminders
 from hub.store.chat_tables import chat_files, chat_threads
 from hub.store.schema import (
     activities,
@@ -39,7 +41,7 @@ from hub.store.schema import (
     wrap_ups,
 )
 
-_ABOUT = (activities, copies, participants, pops, notes, missed_calls, recordings, wrap_ups, chat_threads)
+_ABOUT = (activities, copies, participants, pops, notes, missed_calls, recordings, reminders, wrap_ups, chat_threads)
 _OF_CONVERSATION = (conversation_refs, conversation_reads)
 
 
@@ -56,6 +58,7 @@ def delete(conn: Connection, store: Store, actor: Actor, interaction_id: int, no
     _release(conn, store, row.key)
     forget(conn, store.blobs, row.key)
     dials.remove(conn, row.key)
+    telling.forgotten(conn, interaction_id)
     files.delete(conn, store.blobs, chat_files.c.interaction_id == interaction_id)
     sound.delete(conn, store.blobs, recordings.c.interaction_id == interaction_id, Why.DELETED)
     conn.execute(

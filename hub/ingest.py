@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -37,7 +37,7 @@ from hub.store.blobs import INLINE_LIMIT
 from hub.store.schema import quarantine
 from hub.understanding import Opened
 from hub.unrecorded import Unrecorded
-from hub.vocabulary import Call, Channel, Copy, Event, Flagged, Item, RawMail, Receipt, Removed, Unreadable
+from hub.vocabulary import Call, Channel, Copy, Event, Flagged, Item, Pressed, RawMail, Receipt, Removed, Unreadable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -211,6 +211,11 @@ class Ingest:
         self._calls = _Lane(self, Lane.CALLS)
         self._rest = _Lane(self, Lane.BULK)
         self._last_call = -PHONES_RING_SECONDS
+        self._pressed: Callable[[str, str], Awaitable[object]] | None = None
+
+    def press(self, pressed: Callable[[str, str], Awaitable[object]]) -> None:
+        """Buttons of ours that people press in chats go to *pressed*: what we gave the button, and who pressed it."""
+        self._pressed = pressed
 
     async def record(
         self,
@@ -230,6 +235,9 @@ class Ingest:
         and what *after* raised.
         """
         items = await self._canaries.taken_out(source, items)
+        for item in items:
+            if isinstance(item, Pressed) and self._pressed is not None:
+                await self._pressed(item.value, item.by)
         calendar = self._intake.concerns(source, items)
         if after is not None and calendar:  # what is in a calendar is compared with what was there before
             await asyncio.wait([after])

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from hub import copies, outgoing, pops, taken_back
 from hub import facts as documents
+from hub.alerts import recorded as alerts
 from hub.batch import Books, Entry, Part, Recorded, Row, Subject
 from hub.calendars import objects as calendars
 from hub.calls import missed, twins
@@ -23,6 +24,7 @@ from hub.calls.recordings import rows as recordings
 from hub.crm.join import read_identities
 from hub.files import rows as files
 from hub.fold import Told, direction, fold, is_taken_back, occurred_at
+from hub.formats.reports import Kind as Report
 from hub.inbox import states
 from hub.ledger import write
 from hub.letters import optout, receipts
@@ -84,7 +86,8 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     write(conn, subjects, books, now)
     taken_back.forget(conn, subjects, books.blobs)
     sharing.write(conn, shares)
-    moved = _inbox(conn, subjects, books, now)
+    bounced: set[int] = set()
+    moved = _inbox(conn, subjects, books, now, bounced)
     ledger = missed.recorded(conn, subjects, who, books.due, now, books.ours.handles)
     moved |= ledger.conversations
     recordings.recorded(conn, subjects, books.sound, books.new_id, now)
@@ -100,7 +103,8 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     contacts = _timelines(conn, subjects, who, books, now)
     _set_aside(conn, kept, books, now)
     _count(conn, kept, now)
-    news = [*rings, *happened]
+    alerted = alerts.recorded(conn, subjects, who, ledger.entries, bounced, books, moment(now))
+    news = [*rings, *happened, *alerted]
     if subjects or moved or ledger.entries:
         news.append(
             LiveEvent(
@@ -210,13 +214,16 @@ def _outside(subjects: Iterable[Subject], ours: Ours) -> set[str]:
     return {p.handle for subject in subjects for p in subject.participants if p.handle not in ours.handles}
 
 
-def _inbox(conn: sa.Connection, subjects: Sequence[Subject], books: Books, now: int) -> set[int]:
-    """What *subjects* mean for the inbox, and for letters of ours. Answers which other conversations changed by it."""
+def _inbox(conn: sa.Connection, subjects: Sequence[Subject], books: Books, now: int, bounced: set[int]) -> set[int]:
+    """What *subjects* mean for the inbox, and for letters of ours. Answers which other conversations changed by it, and
+    adds to *bounced* which of them say that a letter came back."""
     moved: set[int] = set()
     for subject in subjects:
         report = subject.facts.report if isinstance(subject.facts, Message) else None
         letter_of = reported(conn, report, subject.id, moment(now)) if report and not subject.row else None
         moved.update((letter_of,) if letter_of else ())
+        if letter_of and report and report.kind is Report.BOUNCE:
+            bounced.add(subject.id)
     states.recorded(conn, subjects, now, books.assignment)
     optout.recorded(conn, subjects)
     answered(conn, [each.conversation for each in subjects if _is_news_from_outside(each, now)], moment(now))

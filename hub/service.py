@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
+from hub.alerts.book import Rulebook
+from hub.alerts.desk import Alerts
+from hub.alerts.ways.registry import Reach
 from hub.availability import Availability, Rota
 from hub.batch import Books
 from hub.booking.bookings import Bookings
@@ -63,10 +66,10 @@ from hub.unrecorded import Unrecorded
 class Service:
     """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`.
 
-    *outbox*, *letters*, *recordings*, *files*, *overdue*, *closing*, *dial_lists* and *notices* do nothing until they
-    are entered, as `hub serve` does: a command that is over in a second is no courier. *dialing* places calls at once
-    and *bookings* writes into calendars at once, and both see to what was lost when they are entered; *calendars*
-    answer at once, and are kept up to date when they are entered.
+    *outbox*, *letters*, *recordings*, *files*, *overdue*, *closing*, *dial_lists*, *notices* and *alerts* do nothing by
+    themselves until they are entered, as `hub serve` does: a command that is over in a second is no courier. *dialing*
+    places calls at once and *bookings* writes into calendars at once, and both see to what was lost when they are
+    entered; *calendars* answer at once, and are kept up to date when they are entered.
     """
 
     config: Config
@@ -97,6 +100,7 @@ class Service:
     links: Links
     feeds: Feeds
     calendars: Calendars
+    alerts: Alerts
 
     def lend(self, source: str) -> SourceLoan:
         """What the plug-ins of *source* may have of what only a running hub keeps."""
@@ -128,6 +132,10 @@ class Service:
             recorders = _ready(config, lend, lambda plugins: plugins.recorder)
             sound = Sound(config.telephony.lines, frozenset(recorders))
             fetchers = _ready(config, lend, lambda plugins: plugins.fetcher)
+            senders = _ready(config, lend, lambda plugins: plugins.sender)
+            tellers = _ready(config, lend, lambda plugins: plugins.teller)
+            rules = Rulebook(config, Reach(config, senders, tellers))
+            await store.read(rules.refresh)
             rota = rota_of(config)
             house = House(rota, config.telephony.calls.wrap_up_seconds)
             owners = owners_of(config)
@@ -146,6 +154,7 @@ class Service:
                 owners,
                 following,
                 frozenset(fetchers),
+                rules,
             )
             intake = Intake(store, mailroom, owners)
             ingest = Ingest(store, live, mailroom, books, never, unrecorded, metrics, _webhooks(config), intake)
@@ -158,7 +167,6 @@ class Service:
             directory = Directory(store, live, config.region, ours.handles, config.crm, config.agents)
             adapters, problems = config.adapters()
             outbox = Outbox(store, adapters, config.public_url, problems)
-            senders = _ready(config, lend, lambda plugins: plugins.sender)
             undo = config.inbox.undo_seconds
             letters = Post(config, store, ingest, live, senders, tokens, undo_seconds=undo)
             dialers = _ready(config, lend, lambda plugins: plugins.dialer)
@@ -182,6 +190,8 @@ class Service:
                 secrets=Secrets(key),
                 following=following,
             )
+            alerts = Alerts(config, store, live, rules)
+            ingest.press(alerts.by_button)
             presence = await stack.enter_async_context(Presence.open(live))
             waking = await stack.enter_async_context(Waking.open(store, live))
             desk = Desk(store, live, waking, config.agents, config.teams)
@@ -214,6 +224,7 @@ class Service:
                 links=Links(store, event_types, config.public_url),
                 feeds=Feeds(means),
                 calendars=calendars,
+                alerts=alerts,
             )
 
 

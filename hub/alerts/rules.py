@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -182,7 +182,7 @@ class Rule:
         return not table.field or _says(customer.fields.get(table.field), table.values)
 
 
-def complaints(table: RuleTable, given: Mapping[str, Any]) -> list[tuple[str, str]]:
+def complaints(table: RuleTable, given: Iterable[str]) -> list[tuple[str, str]]:
     """What is wrong with a rule beyond its shape: the keys of *given* that its kind does not take, with the cure."""
     wrong = []
     takes = (*_TAKES[table.kind], "kind", "enabled", "severity", "who", "ways", "escalate_minutes", "escalate_to")

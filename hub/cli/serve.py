@@ -99,6 +99,7 @@ async def running(config: Config) -> AsyncGenerator[tuple[Service, str]]:
         await stack.enter_async_context(service.bookings)
         await stack.enter_async_context(service.notices)
         await stack.enter_async_context(service.calendars)
+        await stack.enter_async_context(service.alerts)
         await stack.enter_async_context(supervisor)
         await supervisor.doors_tried()
         yield service, address

@@ -119,3 +119,11 @@ reminders = Table(
     Column("done_at", Instant),
     Index(None, "done_at", "due_at"),
 )
+
+# At which stage each deal was when that was last looked at: whoever moves it, it is noticed.
+deal_stages = Table(
+    "deal_stages",
+    metadata,
+    Column("deal_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("stage", Text, nullable=False),
+)

@@ -75,6 +75,12 @@ def upgrade() -> None:
     op.create_index(op.f("ix_alerts_rule_agent_created_at"), "alerts", ["rule", "agent", "created_at"], unique=False)
     op.create_index(op.f("ix_alerts_snoozed_until"), "alerts", ["snoozed_until"], unique=False)
     op.create_table(
+        "deal_stages",
+        sa.Column("deal_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("deal_id", name=op.f("pk_deal_stages")),
+    )
+    op.create_table(
         "reminders",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("agent", sa.Text(), nullable=False),
