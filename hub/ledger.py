@@ -149,7 +149,7 @@ def _event(source: str, entry: Entry, text: str) -> tuple[Any, ...]:
 def _interaction(subject: Subject, text: str, now: int) -> tuple[Any, ...]:
     facts = subject.facts
     first = subject.row
-    preview = (facts.preview or (facts.text or "")[:300]) if isinstance(facts, Message) else getattr(facts, "text", "")
+    preview = _preview(facts) if isinstance(facts, Message) else getattr(facts, "text", "")
     gone = is_taken_back(facts)
     blob = first.blob if first and not gone else None
     return (
@@ -169,6 +169,11 @@ def _interaction(subject: Subject, text: str, now: int) -> tuple[Any, ...]:
         first.revision + 1 if first else 1,
         now,
     )
+
+
+def _preview(message: Message) -> str:
+    """The first words, else what the files are called."""
+    return message.preview or (message.text or "")[:300] or ", ".join(each.name for each in message.files or ())[:300]
 
 
 def _threads(subjects: Iterable[Subject]) -> list[tuple[Any, ...]]:

@@ -127,7 +127,8 @@ def handle(text: str, region: str) -> str | None:
 
 @lru_cache(maxsize=_CACHED)
 def display(handle: str) -> str:
-    """What people read in place of a handle: `+49 30 123456`, `ada@bücher.example`, else what follows the scheme."""
+    """What people read in place of a handle: `+49 30 123456`, `ada@bücher.example`, `@ada:hub.test`, else what follows
+    the scheme."""
     scheme, _, rest = handle.partition(":")
     if scheme == "tel":
         number = _parsed(rest, "")
@@ -135,6 +136,8 @@ def display(handle: str) -> str:
     if scheme == "mailto":
         local, _, domain = unquote(rest).rpartition("@")
         return f"{local}@{_readable(domain)}"
+    if scheme == "matrix" and rest.startswith("u/"):
+        return f"@{unquote(rest[2:])}"
     return rest
 
 

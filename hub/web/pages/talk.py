@@ -79,6 +79,7 @@ class Said:
     files: tuple[Shown, ...] = ()
     edited_at: datetime | None = None
     gone: bool = False
+    sealed: bool = False
     letter: LetterView | None = None
     delivery: Delivery | None = None
     to: str = ""
@@ -221,6 +222,7 @@ def _stream(
                 files=files.get(item.id, ()) if bubble else (),
                 edited_at=item.facts.edited_at if isinstance(item.facts, Message | Mention) else None,
                 gone=is_taken_back(item.facts),
+                sealed=isinstance(item.facts, Message) and bool(item.facts.protection) and not item.facts.text,
                 unfolded=unfold(conn, blobs, speaks, item, people, agents) if open_now else None,
                 entry=entries.entry(speaks, item, people, colleagues),
                 letter=letter,
