@@ -6,6 +6,7 @@ import orjson
 from aiohttp import web
 
 from hub.web.api import (
+    alerts,
     availability,
     blocked_numbers,
     bookings,
@@ -27,13 +28,18 @@ from hub.web.api import (
     plans,
     pops,
     recordings,
+    reminders,
+    rules,
+    subscribers,
     tasks,
+    ways,
     wrap_ups,
 )
 from hub.web.api.endpoint import Endpoint
 from hub.web.api.openapi import document
 
 ENDPOINTS: tuple[Endpoint, ...] = (
+    *alerts.endpoints,
     *availability.endpoints,
     *blocked_numbers.endpoints,
     *bookings.endpoints,
@@ -57,7 +63,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *pops.endpoints,
     *plans.endpoints,
     *recordings.endpoints,
+    *reminders.endpoints,
+    *rules.endpoints,
+    *subscribers.endpoints,
     *tasks.endpoints,
+    *ways.endpoints,
     *wrap_ups.endpoints,
 )
 
