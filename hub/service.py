@@ -11,6 +11,11 @@ from typing import Protocol, TypeVar
 
 from hub.alerts.book import Rulebook
 from hub.alerts.desk import Alerts
+from hub.alerts.subscribers.desk import Subscribers
+from hub.alerts.subscribers.rows import Sealing
+from hub.alerts.ways import push
+from hub.alerts.ways.desk import Ways
+from hub.alerts.ways.reading import Reading
 from hub.alerts.ways.registry import Reach
 from hub.availability import Availability, Rota
 from hub.batch import Books
@@ -66,10 +71,10 @@ from hub.unrecorded import Unrecorded
 class Service:
     """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`.
 
-    *outbox*, *letters*, *recordings*, *files*, *overdue*, *closing*, *dial_lists*, *notices* and *alerts* do nothing by
-    themselves until they are entered, as `hub serve` does: a command that is over in a second is no courier. *dialing*
-    places calls at once and *bookings* writes into calendars at once, and both see to what was lost when they are
-    entered; *calendars* answer at once, and are kept up to date when they are entered.
+    *outbox*, *letters*, *recordings*, *files*, *overdue*, *closing*, *dial_lists*, *notices*, *alerts*, *ways* and
+    *subscribers* do nothing by themselves until they are entered, as `hub serve` does: a command that is over in a
+    second is no courier. *dialing* places calls at once and *bookings* writes into calendars at once, and both see to
+    what was lost when they are entered; *calendars* answer at once, and are kept up to date when they are entered.
     """
 
     config: Config
@@ -101,6 +106,8 @@ class Service:
     feeds: Feeds
     calendars: Calendars
     alerts: Alerts
+    ways: Ways
+    subscribers: Subscribers
 
     def lend(self, source: str) -> SourceLoan:
         """What the plug-ins of *source* may have of what only a running hub keeps."""
@@ -134,7 +141,8 @@ class Service:
             fetchers = _ready(config, lend, lambda plugins: plugins.fetcher)
             senders = _ready(config, lend, lambda plugins: plugins.sender)
             tellers = _ready(config, lend, lambda plugins: plugins.teller)
-            rules = Rulebook(config, Reach(config, senders, tellers))
+            reach = Reach(config, senders, tellers)
+            rules = Rulebook(config, reach)
             await store.read(rules.refresh)
             rota = rota_of(config)
             house = House(rota, config.telephony.calls.wrap_up_seconds)
@@ -192,6 +200,21 @@ class Service:
             )
             alerts = Alerts(config, store, live, rules)
             ingest.press(alerts.by_button)
+            told_by = Ways(
+                config,
+                store,
+                live,
+                senders,
+                tellers,
+                Reading(config, reach, alerts.words.said, alerts.button),
+                vapid=await store.write(push.vapid),
+                marker=tokens.marker,
+            )
+            stack.push_async_callback(told_by.close)
+            sealing = Sealing(config.keys, key)
+            allowed = config.alerts.allow_private
+            subscribers = Subscribers(store, live, sealing, config.public_url, allowed, rules)
+            stack.push_async_callback(subscribers.close)
             presence = await stack.enter_async_context(Presence.open(live))
             waking = await stack.enter_async_context(Waking.open(store, live))
             desk = Desk(store, live, waking, config.agents, config.teams)
@@ -225,6 +248,8 @@ class Service:
                 feeds=Feeds(means),
                 calendars=calendars,
                 alerts=alerts,
+                ways=told_by,
+                subscribers=subscribers,
             )
 
 

@@ -85,6 +85,7 @@ async def running(config: Config) -> AsyncGenerator[tuple[Service, str]]:
             live=service.live,
             rebuild=rebuilder(config, service.lend),
             routes=routes(config, plugins),
+            happened=service.alerts.happened,
         )
         await stack.enter_async_context(Control(service))
         address = await stack.enter_async_context(_site(config, service, supervisor))
@@ -100,6 +101,8 @@ async def running(config: Config) -> AsyncGenerator[tuple[Service, str]]:
         await stack.enter_async_context(service.notices)
         await stack.enter_async_context(service.calendars)
         await stack.enter_async_context(service.alerts)
+        await stack.enter_async_context(service.ways)
+        await stack.enter_async_context(service.subscribers)
         await stack.enter_async_context(supervisor)
         await supervisor.doors_tried()
         yield service, address

@@ -29,3 +29,7 @@ class Chat(Way):
             done=what.done,
         )
         return await self._teller.tell(to, telling, what.known)
+
+    async def close(self) -> None:
+        """The hub stops."""
+        await self._teller.close()

@@ -147,7 +147,7 @@ class Reading:
                 Button(t("I see to it"), value=self._acknowledge(alert.id)),
                 *([Button(t("Open"), url=said.url)] if said.url else []),
             ),
-            known=known_as,
+            known=known_as if row.kind == "update" else "",  # what was snoozed is news again
             at=datetime.now(UTC),
             expires_at=row.expires_at,
             settings=settings.get(row.way_id or 0, {}),

@@ -18,7 +18,7 @@ from hub import Setup, config
 from hub.alerts.ways import push
 from hub.alerts.ways.couriers import WaysPace
 from hub.alerts.ways.desk import Ways
-from hub.alerts.ways.reading import Reading
+from hub.alerts.ways.reading import Reading, Words
 from hub.alerts.ways.registry import Reach
 from hub.config import Config
 from hub.contracts import Sender, Teller
@@ -165,8 +165,10 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(store_url: str, folder: Path, more: str = "") -> AsyncIterator[House]:
-    """The firm on *store_url*; *more* stands in its config, too."""
+async def open_house(
+    store_url: str, folder: Path, more: str = "", pace: WaysPace = QUICK, words: Words = said
+) -> AsyncIterator[House]:
+    """The firm on *store_url*; *more* stands in its config, too, and alerts are put into *words*."""
     async with AsyncExitStack() as stack:
         sink = await stack.enter_async_context(mail_sink())
         texts = await stack.enter_async_context(texter.texter())
@@ -183,10 +185,10 @@ async def open_house(store_url: str, folder: Path, more: str = "") -> AsyncItera
         sms = texter.Sender(texter.TexterSettings(url=texts.url), setup)
         senders: dict[str, Sender] = {"support": _built(loaded), "texts": sms}
         tellers: dict[str, Teller] = {"chatter": chatter.Teller(chatter.ChatterSettings(url=chat.url), setup)}
-        reading = Reading(loaded, Reach(loaded, senders, tellers), said, lambda number: f"acknowledge:{number}")
+        reading = Reading(loaded, Reach(loaded, senders, tellers), words, lambda number: f"acknowledge:{number}")
         ways = Ways(
             loaded, store, live, senders, tellers, reading, vapid=await store.write(push.vapid),
-            marker=Tokens("a key").marker, pace=QUICK,
+            marker=Tokens("a key").marker, pace=pace,
         )  # fmt: skip
         await stack.enter_async_context(ways)
         yield House(store, live, loaded, ways, sink, texts, chat, pushes, topics)
