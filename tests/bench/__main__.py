@@ -22,7 +22,9 @@ NAMES = (
     "calendars",
     "expanding",
     "booking",
+    "alerts",
     "matching",
+    "reading",
 )
 
 
