@@ -256,9 +256,9 @@ class Chats(Medium):
         in the conversation. Raises `NotOpen`."""
         item = self._item(conn, actor, conversation, interaction)
         told = self._told_by(conn, item.channel, item.id)
-        source = item.source if item.source in told else next(iter(sorted(told)), "")
-        if not source:
+        if not told:
             return None
+        source = min(told, key=lambda name: (not self._config.sources[name].ours, name != item.source, name))
         people = item.facts.participants or ()
         configured = self._config.sources[source].ours
         mine = [each for each in people if each.handle in configured] or [p for p in people if p.handle in self._ours]
@@ -267,7 +267,9 @@ class Chats(Medium):
         else:
             other = next((each for each in people if not each.role.begins and each not in mine), None)
         # Of an inbound message whoever is not the writer is us, even where the config does not list the address.
-        ours = next((each.handle for each in mine if each is not other), "") or next(iter(configured), "")
+        scheme = other.handle.partition(":")[0] if other else ""
+        alike = [each for each in configured if each.startswith(f"{scheme}:")]
+        ours = next((each.handle for each in mine if each is not other), "") or next(iter([*alike, *configured]), "")
         return Thread(
             source,
             told[source],
