@@ -114,8 +114,8 @@ class Connector(hub.Connector):
         """Whether the token is of the workspace and the user that the settings say."""
         us = await web.ask("auth.test")
         team, bot = us.get("team_id"), us.get("user_id")
-        if (team, bot) != (self._settings.team, self._settings.bot):
-            raise hub.Misconfigured(f'bot_token is of another app than team and bot say: it is of "{team}" and "{bot}"')
+        if (team, bot) != (self._settings.workspace, self._settings.bot):
+            raise hub.Misconfigured(f'bot_token is of another app than workspace and bot say: it is of "{team}" and "{bot}"')
 
     async def _heard(self, envelope: Envelope, progress: Progress, names: Names) -> list[hub.Item]:
         """What a frame says."""

@@ -41,8 +41,8 @@ def heard(callback: Mapping[str, Any], settings: SlackSettings) -> Heard | None:
     """What an event says that is to be told, None where it is of no concern. Raises `hub.Unsupported`."""
     envelope = read(Callback, callback)
     teams = {each.team_id for each in envelope.authorizations or ()} | {envelope.team_id}
-    if settings.team not in teams:
-        raise hub.Unsupported("The event is genuine and of another workspace than team says.")
+    if settings.workspace not in teams:
+        raise hub.Unsupported("The event is genuine and of another workspace than its settings say.")
     if envelope.event.get("type") not in ("message", "app_mention"):
         return None
     event = read(SlackEvent, envelope.event)
@@ -73,7 +73,7 @@ def listed(channel: str, said: Mapping[str, Any], settings: SlackSettings) -> He
 def event(what: Heard, settings: SlackSettings, names: Mapping[str, str] = NOBODY, partner: str = "") -> hub.Event:
     """The event of *what*. *names* are those of users by id; *partner* is with whom a direct conversation is."""
     message = what.message
-    key = f"slack:{settings.team}/{what.channel}/{message.ts}"
+    key = f"slack:{settings.workspace}/{what.channel}/{message.ts}"
     if what.deleted_at:
         return hub.Event(
             key=key, id="deleted", channel=hub.Channel.CHAT, at=at(what.deleted_at), facts=hub.Message(deleted=True)
@@ -92,7 +92,7 @@ def event(what: Heard, settings: SlackSettings, names: Mapping[str, str] = NOBOD
             files=tuple(_file(each) for each in message.files or () if each.mode not in _UNSEEN) or None,
             edited_at=at(edited) if edited else None,
         ),
-        conversation=conversation(settings.team, what.channel, message.thread_ts or message.ts, message.thread_ts),
+        conversation=conversation(settings.workspace, what.channel, message.thread_ts or message.ts, message.thread_ts),
     )
 
 
@@ -128,10 +128,10 @@ def _participants(
     (us,) = settings.own
     if message.user == settings.bot:
         other = message.parent_user_id or partner
-        with_whom = (hub.Participant(f"slack:{settings.team}/{other}", hub.Role.RECIPIENT, names.get(other, "")),)
+        with_whom = (hub.Participant(f"slack:{settings.workspace}/{other}", hub.Role.RECIPIENT, names.get(other, "")),)
         return (hub.Participant(us, hub.Role.SENDER), *(with_whom if other and other != settings.bot else ()))
     who = message.user or message.bot_id or ""
-    team = message.user_team or message.source_team or settings.team
+    team = message.user_team or message.source_team or settings.workspace
     sender = hub.Participant(
         f"slack:{team}/{who}" if who else "", hub.Role.SENDER, names.get(who) or message.username or ""
     )

@@ -18,7 +18,7 @@ def pressed(said: Any, settings: SlackSettings) -> tuple[hub.Pressed, ...]:
     interaction = read(Interaction, said)
     if interaction.type != "block_actions" or interaction.user is None:
         raise hub.Unsupported("The hub has buttons in Slack, and no dialogs or shortcuts.")
-    team = interaction.user.team_id or str((interaction.team or {}).get("id") or settings.team)
+    team = interaction.user.team_id or str((interaction.team or {}).get("id") or settings.workspace)
     return tuple(
         hub.Pressed(each.value or "", f"slack:{team}/{interaction.user.id}", at(each.action_ts))
         for each in interaction.actions

@@ -63,7 +63,7 @@ class Sender(hub.Sender):
                 "chat.postMessage", changes=True, channel=channel, thread_ts=thread, text=escaped(text), mrkdwn=False
             )
             ts = str(said.get("ts") or "")
-        return hub.Sent(ts, key=f"slack:{self._settings.team}/{channel}/{ts}" if ts else "")
+        return hub.Sent(ts, key=f"slack:{self._settings.workspace}/{channel}/{ts}" if ts else "")
 
     async def close(self) -> None:
         """Close its connections."""
@@ -74,7 +74,7 @@ class Sender(hub.Sender):
         if letter.conversation:
             team, _, rest = letter.conversation.partition("/")
             channel, _, thread = rest.partition("/")
-            if team != self._settings.team or not channel:
+            if team != self._settings.workspace or not channel:
                 raise hub.Unsupported("The conversation is one of another workspace.")
             return channel, thread or None
         recipients = [each.rpartition("/")[2] for each in letter.recipients if each.startswith("slack:")]

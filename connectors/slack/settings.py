@@ -17,14 +17,14 @@ ChannelId = Annotated[str, StringConstraints(pattern=r"^[CG][A-Z0-9]{2,30}$")]
 class SlackSettings(hub.Settings):
     """One app in one workspace.
 
-    *team* is the workspace's id and *bot* the app's user in it. What is written to the app itself is always taken;
+    *workspace* is its id and *bot* the app's user in it. What is written to the app itself is always taken;
     beyond that all that is written in *channels*, which are ids because names change. *signing_secret* is for what
     Slack sends to the hub's address, *app_token* for Socket Mode, over which the hub hears of it without having an
     address. *bot_token* is for sending, for names and files, and for what was missed: the first time that is what
     *history_days* brought. *api_url* is another than Slack's where a stand-in takes its place.
     """
 
-    team: Annotated[str, StringConstraints(pattern=r"^[TE][A-Z0-9]{2,30}$")]
+    workspace: Annotated[str, StringConstraints(pattern=r"^[TE][A-Z0-9]{2,30}$")]
     bot: Annotated[str, StringConstraints(pattern=r"^[UW][A-Z0-9]{2,30}$")]
     signing_secret: Secret | None = None
     bot_token: Secret | None = None
@@ -36,15 +36,7 @@ class SlackSettings(hub.Settings):
     @property
     def own(self) -> tuple[str, ...]:
         """Our app's user."""
-        return (f"slack:{self.team}/{self.bot}",)
-
-    @field_validator("bot_token", "app_token")
-    @classmethod
-    def _is_of_its_kind(cls, token: SecretStr | None, info: object) -> SecretStr | None:
-        wanted = "xoxb-" if getattr(info, "field_name", "") == "bot_token" else "xapp-"
-        if token is not None and not token.get_secret_value().startswith(wanted):
-            raise ValueError(f"must begin with {wanted}")
-        return token
+        return (f"slack:{self.workspace}/{self.bot}",)
 
     @field_validator("api_url")
     @classmethod

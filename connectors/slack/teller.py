@@ -32,7 +32,7 @@ class Teller(hub.Teller):
 
     def reaches(self, handle: str) -> bool:
         """Everybody in our workspace, but not our app itself."""
-        return handle.startswith(f"slack:{self._settings.team}/") and handle not in self._settings.own
+        return handle.startswith(f"slack:{self._settings.workspace}/") and handle not in self._settings.own
 
     async def tell(self, handle: str, telling: hub.Telling, known: str) -> str:
         """The message is called `<channel>/<ts>`."""

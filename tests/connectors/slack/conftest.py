@@ -22,7 +22,7 @@ async def workspace() -> AsyncIterator[Slack]:
 def settings(port: int, **changed: object) -> SlackSettings:
     """Settings for our app in the workspace on *port*."""
     common = {
-        "team": TEAM,
+        "workspace": TEAM,
         "bot": BOT,
         "signing_secret": SECRET,
         "bot_token": BOT_TOKEN,

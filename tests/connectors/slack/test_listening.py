@@ -232,8 +232,6 @@ async def test_a_cursor_that_cannot_be_read_begins_anew(workspace: Slack) -> Non
 
 def test_settings_are_checked_before_anything_is_asked() -> None:
     for wrong, said in (
-        ({"bot_token": "xapp-1"}, "xoxb-"),
-        ({"app_token": "xoxb-1"}, "xapp-"),
         ({"bot_token": None}, "bot_token"),
         ({"api_url": "http://slack.example/api"}, "https"),
         ({"channels": ["#sales"]}, "channels"),
