@@ -1,21 +1,27 @@
-"""One alert for each episode of trouble with a source, and word of its end: what is said once is heard."""
+"""One alert for each episode of trouble with a source, and word of its end: what is said once is heard.
+
+An episode that a hub which stopped had begun is ended by the next one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Self
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from hub.alerts.facts import Fact, FactKind
+from hub.alerts.whom import administrators
 from hub.contracts import Unavailable
 from hub.live import Live, LiveEvent
-from hub.privacy.visibility import Authority
 from hub.sources.states import State
 from hub.store import Store
-from hub.store.schema import logins
+from hub.store.alert_tables import alerts
 
 log = logging.getLogger(__name__)
 
@@ -23,22 +29,32 @@ BEHIND = "behind"
 LOST = "lost"
 """What an alert says beside a `State`: we do not keep up, or a test mail did not come back."""
 
+Happened = Callable[[Sequence[Fact]], Awaitable[None]]
+"""Raises alerts (`hub.alerts.desk.Alerts.happened`)."""
+
+_TROUBLES = {BEHIND: BEHIND, LOST: "canary"}
+_KINDS = (FactKind.SOURCE_LAG.value, FactKind.SOURCE_SILENT.value)
+
 
 class Alerts:
-    """Tells the administrators' screens: live event `alert`, {kind: "source", source, state}.
+    """Tells the administrators' screens: live event `alert`, {kind: "source", source, state}; and *happened*, by whose
+    rules people are told on other ways.
 
     An episode begins with the first trouble of a source and ends when all of it is over. Within it a second alert
     comes only where somebody must act now and nobody was told so.
     """
 
-    def __init__(self, store: Store, live: Live | None) -> None:
+    def __init__(self, store: Store, live: Live | None, happened: Happened | None = None) -> None:
         self._store = store
         self._live = live
+        self._happened = happened
         self._open: dict[str, dict[str, str]] = defaultdict(dict)
         self._acts: set[str] = set()
         self._news: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:
+        for source, state in await self._store.read(_still_open):
+            self._open[source].setdefault(_TROUBLES.get(state, "connection"), state)
         self._telling = asyncio.create_task(self._tell(), name="source alerts")
         return self
 
@@ -72,17 +88,32 @@ class Alerts:
     async def _tell(self) -> None:
         while True:
             source, state = await self._news.get()
-            if self._live is None:
-                continue
             try:
-                agents = await self._store.read(_administrators)
+                agents = await self._store.read(administrators)
+                if self._happened is not None:
+                    await self._happened([_fact(source, state)])
             except Unavailable:
                 continue  # the store's own trouble; the page shows both
+            if self._live is None:
+                continue
             data = {"kind": "source", "source": source, "state": state}
             self._live.publish(LiveEvent("alert", data, agent) for agent in agents)
 
 
-def _administrators(conn: Connection) -> list[str]:
-    """The agents who may act."""
-    may = sa.and_(logins.c.role == Authority.ADMIN.value, logins.c.agent != "", logins.c.disabled.is_(False))
-    return list(conn.execute(sa.select(logins.c.agent).where(may).distinct()).scalars())
+def _fact(source: str, state: str) -> Fact:
+    """All trouble of a source is one episode."""
+    return Fact(
+        kind=FactKind.SOURCE_LAG if state == BEHIND else FactKind.SOURCE_SILENT,
+        key=f"source/{source}",
+        at=datetime.now(UTC),
+        source=source,
+        values={"state": str(state)},
+        ended=state == State.LISTENING,
+    )
+
+
+def _still_open(conn: Connection) -> list[tuple[str, str]]:
+    """The sources of which an episode is open, and the state that it was told with."""
+    query = sa.select(alerts.c.about).where(alerts.c.kind.in_(_KINDS), alerts.c.ended_at.is_(None))
+    found = [row.about for row in conn.execute(query)]
+    return [(about.get("source", ""), about.get("values", {}).get("state", "")) for about in found]

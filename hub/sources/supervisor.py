@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from hub.config import Config, ConfigError, Lend, Plugins, Problem, load
 from hub.contracts import Misconfigured
 from hub.live import Live, LiveEvent
-from hub.sources.alerts import Alerts
+from hub.sources.alerts import Alerts, Happened
 from hub.sources.flights import Flights, Route
 from hub.sources.gathered import Gathered
 from hub.sources.habits import Habits
@@ -50,12 +50,13 @@ class Supervisor:
         rebuild: Callable[[str], Plugins] | None = None,
         routes: Sequence[Route] = (),
         on_change: Callable[[Status], None] | None = None,
+        happened: Happened | None = None,
     ) -> None:
         pace = pace or Pace()
         self._live = live
         self._on_change = on_change
         self.habits = Habits(store)
-        self._alerts = Alerts(store, live)
+        self._alerts = Alerts(store, live, happened)
         self._leases = Leases(store, holder_name or holder(store.dialect), pace)
         self._measures = Measures(store, pace, self._too_quiet)
         self._readings = Readings(store, pace.progress, self._news)

@@ -87,6 +87,8 @@ def test_every_key_of_the_frame_is_documented() -> None:
         "agents": {key for agent in document["agents"].values() for key in agent},
         "teams": {key for team in document["teams"].values() for key in team},
         "sources": {key for source in document["sources"].values() for key in source},
+        "alerts": set(document["alerts"]),
+        "rules": {key for rule in document["rules"].values() for key in rule},
         "ways": {key for way in document["ways"].values() for key in way},
         "oauth": {key for app in document["oauth"].values() for key in app},
         "crm": {"adapter"} if "`adapter`" in SHIPPED.read_text("utf-8") else set(),
