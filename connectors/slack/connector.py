@@ -115,7 +115,9 @@ class Connector(hub.Connector):
         us = await web.ask("auth.test")
         team, bot = us.get("team_id"), us.get("user_id")
         if (team, bot) != (self._settings.workspace, self._settings.bot):
-            raise hub.Misconfigured(f'bot_token is of another app than workspace and bot say: it is of "{team}" and "{bot}"')
+            raise hub.Misconfigured(
+                f'bot_token is of another app than workspace and bot say: it is of "{team}" and "{bot}"'
+            )
 
     async def _heard(self, envelope: Envelope, progress: Progress, names: Names) -> list[hub.Item]:
         """What a frame says."""
