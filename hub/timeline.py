@@ -174,7 +174,7 @@ def redacted(facts: Facts, level: int) -> Facts:
         return facts
     title = None if isinstance(facts, Call) or not readable(level, Level.SUBJECT) else facts.title
     if isinstance(facts, Message):
-        return replace(facts, title=title, text=None, preview=None, attachments=None, raw=None)
+        return replace(facts, title=title, text=None, preview=None, attachments=None, raw=None, files=None)
     if isinstance(facts, Meeting):
         answers = tuple(replace(each, comment="") for each in facts.answers)
         return replace(facts, title=title, text=None, place=None, url=None, answers=answers)

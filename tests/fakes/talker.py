@@ -43,7 +43,7 @@ class Sender(hub.Sender):
         self._url = settings.url
 
     async def send(self, letter: hub.Letter) -> hub.Sent:
-        """The provider takes everything."""
+        """The provider takes it, or says why not."""
         document = {
             "channel": str(letter.channel), "from": letter.sender, "to": letter.recipients[0],
             "text": letter.raw.decode(), "thread": letter.conversation, "answers": letter.answers,
@@ -51,7 +51,10 @@ class Sender(hub.Sender):
             "files": [[each.name, each.data.decode()] for each in letter.enclosures],
         }  # fmt: skip
         async with aiohttp.ClientSession() as session, session.post(f"{self._url}/say", json=document) as answer:
-            return hub.Sent(key=(await answer.json())["key"])
+            said = await answer.json()
+        if answer.status == 422:
+            raise hub.Unsupported(said["reason"])
+        return hub.Sent(key=said["key"])
 
 
 class Fetcher(hub.Fetcher):
@@ -74,15 +77,19 @@ class Fetcher(hub.Fetcher):
 
 @dataclass(slots=True)
 class Talker:
-    """The provider: what it took, and what it keeps. A file among *late* is there at the second time of asking."""
+    """The provider: what it took, and what it keeps. *refuses* is why it takes nothing, "" where it does; a file among
+    *late* is there at the second time of asking."""
 
     url: str = ""
+    refuses: str = ""
     taken: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     late: set[str] = field(default_factory=set)
 
     async def say(self, request: web.Request) -> web.Response:
         """`POST /say`."""
+        if self.refuses:
+            return web.json_response({"reason": self.refuses}, status=422)
         said = await request.json()
         self.taken.append(said)
         space = "activitypub:https://social.test/said-" if said["channel"] == "social" else "talker:"

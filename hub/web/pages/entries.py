@@ -89,6 +89,7 @@ def entry(
         hidden = not readable(item.level, Level.SUBJECT)
         title = reader.gettext("Subject not shared with you") if hidden else reader.gettext("No subject")
     files = (facts.attachments or ()) if isinstance(facts, Message) else ()
+    sent = (facts.files or ()) if isinstance(facts, Message) else ()
     return Entry(
         id=item.id,
         conversation_id=item.conversation_id,
@@ -104,7 +105,7 @@ def entry(
         preview=marked(one_line(item.preview), mark),
         outcome=said,
         tone=tone,
-        files=sum(1 for each in files if not each.inline),
+        files=sum(1 for each in files if not each.inline) + len(sent),
         level=item.level,
         parties=people,
     )

@@ -9,7 +9,7 @@ import pytest
 from hub import Channel, Event
 from hub.letters.chats import CLOSED
 from hub.letters.post import CannotSend, NotOpen, Wanted
-from hub.privacy.visibility import Actor, Authority
+from hub.privacy.visibility import Actor, Authority, Scope
 from hub.vocabulary import Delivered, Message, Receipt
 from tests.fakes.talker import Talker
 from tests.hub.chats.conftest import LI_NA, US, message, post
@@ -44,6 +44,39 @@ async def test_an_answer_goes_into_its_thread_and_is_one_with_the_providers_word
     assert (await firm.view(sent.id)).delivery == "read"
     rows = await firm.rows("SELECT key, direction, conversation_id FROM interactions ORDER BY id")
     assert rows == [("talker:a", "inbound", conversation), ("talker:1", "outbound", conversation)]
+
+
+async def test_every_answer_in_a_chat_says_whether_it_is_queued_sent_delivered_read_or_failed_and_why(
+    firm: Firm, office: Office, provider: Talker
+) -> None:
+    conversation = await came(firm, message("a", "Is it there?"))
+    api = await office.token("robot", Scope.READ, "ada")
+
+    async def how(letter_id: int) -> tuple[str, str | None]:
+        async with api.get(f"/api/v1/conversations/{conversation}") as answer:
+            listed = (await answer.json())["items"]
+        (letter,) = [each["letter"] for each in listed if (each.get("letter") or {}).get("id") == str(letter_id)]
+        return letter["delivery"], letter.get("reason") or letter["recipients"][0].get("reason")
+
+    letter = await firm.post().write(ADA, conversation, said("It is."))
+    assert await how(letter.id) == ("queued", None)
+    async with firm.post() as letters:
+        sent = await firm.settled(letter.id)
+        assert await how(letter.id) == ("sent", None)
+        for state, shown in (("delivered", "delivered"), ("read", "read"), ("delivered", "read")):
+            receipt = Receipt(key=sent.key, state=Delivered(state), at=datetime.now(UTC))
+            await firm.service.ingest.record("chat", [receipt])
+            assert await how(letter.id) == (shown, None)
+        provider.refuses = "She has left."
+        other = await letters.write(ADA, conversation, said("Hello?"))
+        await firm.settled(other.id)
+        assert await how(other.id) == ("failed", "She has left.")
+        provider.refuses = ""
+        third = await firm.settled((await letters.write(ADA, conversation, said("Still there?"))).id)
+        failed = Receipt(key=third.key, state=Delivered.FAILED, at=datetime.now(UTC), reason="Her phone is off.")
+        await firm.service.ingest.record("chat", [failed])
+        assert await how(third.id) == ("failed", "Her phone is off.")
+    assert await firm.rows("SELECT state FROM conversations") == [("open",)]
 
 
 async def test_after_the_window_only_a_template_is_taken(firm: Firm, provider: Talker) -> None:
