@@ -33,7 +33,14 @@ class Webhook(hub.Webhook):
     def __init__(self, settings: FeedSettings, setup: hub.Setup) -> None:
         self._settings = settings
         self._source = setup.name
+        self._webhook_url = setup.webhook_url
         self._urls = {name(url): url for url in settings.urls} if settings.websub else {}
+
+    def advice(self) -> Sequence[str]:
+        """Nothing has to be entered anywhere; the address must be one that hubs can reach."""
+        return (
+            (f"the hubs of feeds tell {self._webhook_url} what is new, where it can be reached",) if self._urls else ()
+        )
 
     def verify(self, delivery: hub.Delivery) -> None:
         """`X-Hub-Signature: <method>=<hex>` is the HMAC of the body. A question of the hub is signed by nothing but the

@@ -24,7 +24,7 @@ from hub.http import Guarded, Page
 
 logger = logging.getLogger(__name__)
 
-LARGEST = 32 << 20
+LARGEST = 16 << 20
 """The largest feed in bytes, unpacked."""
 
 SECONDS = 60.0

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 from urllib.parse import urljoin, urlsplit
+from xml.parsers import expat
 
 import feedparser  # type: ignore[import-untyped]
 import orjson
@@ -26,11 +27,17 @@ from hub.formats.charsets import is_utf8
 LONGEST_HTML = 400_000
 """So many characters of an entry are looked at."""
 
+LARGEST_BROKEN = 256 << 10
+"""So many bytes of what is not well-formed are read all the same: the time that takes grows with the square of them."""
+
+MOST_TAGS = 20_000
+
+_KEYWORDS = re.compile(rb"keywords(?:\s[^<>]*)?>(?:[^<]|<!\[cdata\[){20000}")
 _OPENS = re.compile(rb"<(?:[a-zA-Z][\w.-]*:)?(?:item|entry)(?=[\s>/])")
 _CLOSES = re.compile(rb"</(?:[a-zA-Z][\w.-]*:)?(?:item|entry)\s*>|<(?:[a-zA-Z][\w.-]*:)?(?:item|entry)(?:\s[^<>]*)?/>")
 _GONE = re.compile(r"<(?:[a-zA-Z][\w.-]*:)?deleted-entry\b([^<>]*)>")
 _ATTRIBUTE = re.compile(r"""\b(ref|when)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_SKIPPED = re.compile(rb"<skipHours\b[^>]*>(.{0,2000}?)</skipHours>", re.DOTALL | re.IGNORECASE)
+_SKIPPED = re.compile(rb"<skipHours(?:\s[^<>]*)?>", re.IGNORECASE)
 _HOUR = re.compile(rb"<hour\b[^>]*>\s*(\d{1,2})\s*</hour>", re.IGNORECASE)
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 _DECLARED = re.compile(rb"\A[^<]{0,9}<\?xml[^>]{0,200}encoding", re.IGNORECASE)
@@ -83,6 +90,10 @@ def read(body: bytes, url: str, headers: Mapping[str, str], most: int) -> Feed:
         return _with_links(_json(body, url, most), linked)
     body = _in_utf8(body, headers.get("content-type", ""))
     kept, total = _newest(body, most)
+    if _has_too_many_tags(kept):
+        raise hub.Unavailable("the feed files its entries under more words than can be read")
+    if len(kept) > LARGEST_BROKEN and not _well_formed(kept):
+        raise hub.Unavailable("the feed is no well-formed XML, and too large to guess what it means")
     told = {"content-location": url}
     if "charset=" in headers.get("content-type", "").lower():
         told["content-type"] = headers["content-type"]
@@ -154,6 +165,21 @@ def _ascending(two: bytes) -> bool:
     return len(dates) == 2 and dates[0] is not None and dates[1] is not None and dates[0] < dates[1]
 
 
+def _has_too_many_tags(body: bytes) -> bool:
+    """feedparser compares each category and keyword with all others."""
+    lower = body.lower()
+    return sum(map(lower.count, (b"category", b"subject", b"keyword"))) > MOST_TAGS or bool(_KEYWORDS.search(lower))
+
+
+def _well_formed(body: bytes) -> bool:
+    try:
+        # It makes nothing of what it reads, and opens nothing; expat itself ends what grows without measure.
+        expat.ParserCreate().Parse(body, True)
+    except (expat.ExpatError, ValueError, LookupError):
+        return False
+    return True
+
+
 def _entry(said: Any, feed: Any, url: str) -> Entry | None:
     """One entry of an XML feed; None where it has nothing to know it by."""
     link = _web(said.get("link"), url)
@@ -212,8 +238,11 @@ def _gone(body: bytes) -> list[Entry]:
 
 
 def _skipped(body: bytes) -> frozenset[int]:
-    hours = _SKIPPED.search(body)
-    return frozenset(int(each) % 24 for each in _HOUR.findall(hours[1])) if hours else frozenset()
+    begins = _SKIPPED.search(body)
+    if begins is None:
+        return frozenset()
+    hours = body[begins.end() : begins.end() + 4000].partition(b"</skipHours")[0]
+    return frozenset(int(each) % 24 for each in _HOUR.findall(hours))
 
 
 def _json(body: bytes, url: str, most: int) -> Feed:

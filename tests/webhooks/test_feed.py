@@ -115,3 +115,8 @@ def test_a_denied_subscription_is_logged_and_polling_goes_on(caplog: pytest.LogC
     with caplog.at_level(logging.WARNING):
         assert list(webhook("feed").parse(recording("denied"))) == []
     assert f"does not tell us of {FEED}" in caplog.text
+
+
+def test_who_does_not_ask_for_hubs_is_told_nothing_of_them() -> None:
+    assert webhook("feed", websub=False).advice() == ()
+    assert "https://hub.example.org/webhooks/videos" in webhook("feed").advice()[0]

@@ -127,7 +127,7 @@ async def test_what_is_no_feed_is_said_in_one_line(news: News) -> None:
     await refused(news, None, hub.Unavailable, "no feed")
     news.paper().status = 404
     await refused(news, None, hub.Unavailable, "404")
-    news.paper().status, news.paper().body = 200, b" " * ((32 << 20) + 1)
+    news.paper().status, news.paper().body = 200, b" " * ((16 << 20) + 1)
     await refused(news, None, hub.Unavailable, "bytes")
 
 

@@ -291,6 +291,26 @@ def test_an_item_of_a_megabyte_is_cut() -> None:
     assert mention(item(f"<guid>1</guid><description>{deep}x</description>")).text is not None
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        # What its parsers would take minutes for.
+        (b"<rss version='2.0'><channel>" + b"<a " * 200_000, "no well-formed XML"),
+        (b"<rss version='2.0'><channel><item>" + b"<item>" * 100_000, "no well-formed XML"),
+        (item("<guid>1</guid>" + "".join(f"<category>{n}</category>" for n in range(20_001))), "more words"),
+        (item(f"<guid>1</guid><keywords>{' '.join(map(str, range(9_000)))}</keywords>"), "more words"),
+    ],
+    ids=["tags that never end", "tags in tags", "categories", "keywords"],
+)
+def test_what_takes_too_long_is_not_begun(body: bytes, words: str) -> None:
+    with pytest.raises(hub.Unavailable, match=words):
+        feed(body)
+
+
+def test_broken_xml_of_a_usual_size_is_read() -> None:
+    assert mention(item("<guid>1</guid><title>AT&T & <b>friends</title>")[:-16]).title
+
+
 def test_the_hub_is_named_by_the_header_before_the_feed() -> None:
     body = (
         b'<feed xmlns="http://www.w3.org/2005/Atom"><link rel="hub" href="https://hub.example/"/>'
