@@ -251,6 +251,11 @@ class TestWebSub:
         await self.begun(news, None)
         assert "does not take us on" in caplog.text
 
+    async def test_a_hub_at_a_private_address_is_not_asked(self, news: News, caplog: pytest.LogCaptureFixture) -> None:
+        news.paper().headers = {"Link": '<http://169.254.169.254/hub>; rel="hub"'}
+        await self.begun(news, None)
+        assert "not a public one" in caplog.text
+
     async def test_who_is_woken_asks_at_once(self, news: News) -> None:
         connector = self.listening(news)
         async with aclosing(connector.listen(None)) as arrivals:
