@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 
+import orjson
+
 import hub
 from connectors.slack.messages import Heard, event, heard, listed, mark
 from connectors.slack.missed import Missed
@@ -127,12 +129,14 @@ class Connector(hub.Connector):
                 if presses:
                     progress.told(envelope.id)
                 return list(presses)
+            if envelope.kind == "slash_commands":
+                raise hub.Unsupported("The hub has no slash commands: take this one out of the app.")
             if envelope.kind != "events_api":
                 return []
             what = heard(envelope.payload, self._settings)
         except hub.Unsupported as error:
-            logger.warning("%s: %s", self._source, error)
-            return []
+            progress.told(envelope.id)
+            return [hub.Unreadable(orjson.dumps(envelope.payload), str(error), datetime.now(UTC))]
         return [] if what is None else await self._told(what, progress, names, live=True)
 
     def _listed(self, channel: str, said: object) -> Heard | None:
@@ -163,5 +167,5 @@ class Connector(hub.Connector):
 
 
 def _at(item: hub.Item) -> datetime:
-    assert isinstance(item, hub.Event | hub.Pressed)
-    return item.at
+    assert isinstance(item, hub.Event | hub.Pressed | hub.Unreadable)
+    return item.received_at if isinstance(item, hub.Unreadable) else item.at

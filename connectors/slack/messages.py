@@ -11,7 +11,7 @@ from typing import Any
 import hub
 from connectors.slack.payloads import Callback, SlackEvent, SlackFile, SlackMessage, at, read
 from connectors.slack.settings import SlackSettings
-from connectors.slack.words import mentioned, plain
+from connectors.slack.words import emoji, mentioned, plain
 
 ALERT_BLOCK = "hub-alert"
 """How the blocks of an alert are called: what we tell colleagues is no message of a conversation."""
@@ -140,7 +140,7 @@ def _participants(
 
 def _text(message: SlackMessage, names: Mapping[str, str]) -> str:
     if message.text:
-        return plain(message.text, names)
+        return plain(emoji(message.text, message.blocks or ()), names)
     # Apps write into attachments, and `fallback` is what is read where those cannot be shown.
     said = (each.get("fallback") or each.get("text") for each in message.attachments or ())
     return plain("\n".join(each for each in said if isinstance(each, str)), names)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 _ENTITY = re.compile(r"<([^<>]*)>")
 _MENTIONED = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
@@ -14,6 +15,27 @@ def plain(text: str, names: Mapping[str, str]) -> str:
     return _unescaped(_ENTITY.sub(lambda found: _read(found[1], names), text))
 
 
+def emoji(text: str, blocks: Iterable[Any]) -> str:
+    """*text* with the characters for `:tada:`. Only the *blocks* say which they are; an emoji of a workspace's own has
+    none."""
+    if ":" not in text:
+        return text
+    found: dict[str, str] = {}
+    inner = list(blocks)
+    while inner:
+        each = inner.pop()
+        if isinstance(each, list | tuple):
+            inner += each
+        elif isinstance(each, Mapping):
+            if each.get("type") == "emoji" and (character := _character(each.get("unicode"))):
+                tone = f":skin-tone-{each['skin_tone']}:" if each.get("skin_tone") else ""
+                found[f":{each.get('name')}:{tone}"] = character
+            inner += [each[key] for key in ("elements", "element") if key in each]
+    for written in sorted(found, key=len, reverse=True):
+        text = text.replace(written, found[written])
+    return text
+
+
 def escaped(text: str) -> str:
     """Plain *text* as Slack wants it, so that nothing in it becomes a mention or a link."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -22,6 +44,14 @@ def escaped(text: str) -> str:
 def mentioned(text: str) -> frozenset[str]:
     """The ids of the users whom *text* names."""
     return frozenset(_MENTIONED.findall(text))
+
+
+def _character(code: Any) -> str:
+    """`1f44b-1f3fb` as it is seen, "" for what is no such thing."""
+    try:
+        return "".join(chr(int(each, 16)) for each in str(code).split("-"))
+    except (ValueError, OverflowError):
+        return ""
 
 
 def _unescaped(text: str) -> str:

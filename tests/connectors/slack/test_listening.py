@@ -6,14 +6,16 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import hub
 from connectors.slack import Connector
-from connectors.slack.messages import event, heard
+from connectors.slack.messages import event as made
+from connectors.slack.messages import heard
 from tests.connectors.slack.conftest import SETUP, settings
 from tests.contracts.connector import heard as arrived
 from tests.fakes.slack import ANN, BOT, CHANNEL, TEAM, Slack
@@ -63,10 +65,24 @@ async def test_what_is_of_no_concern_is_acknowledged_at_once(workspace: Slack) -
         coming = await connected(workspace, arrivals)
         workspace.say(ANN, "has joined", subtype="channel_join")
         workspace.say(ANN, "lunch?", channel="C0000002")
-        workspace.say(ANN, "", subtype="bot_message", ts="not a ts")
-        await workspace.until(lambda: len(workspace.acknowledged) == 3)
+        await workspace.until(lambda: len(workspace.acknowledged) == 2)
         workspace.say(ANN, f"<@{BOT}> look", channel="C0000002", event="app_mention")
         assert texts(await coming) == ["@hub look"]
+
+
+async def test_what_cannot_be_read_is_set_aside_and_the_next_is_heard(workspace: Slack) -> None:
+    _, opened = listening(workspace)
+    async with opened as arrivals:
+        coming = await connected(workspace, arrivals)
+        workspace.tell({"type": "message", "channel": CHANNEL, "user": ANN, "text": "when?", "ts": "yesterday"})
+        (arrival,) = await coming
+        coming = asyncio.ensure_future(arrived(arrivals, 1))
+        workspace.say(ANN, "the next")
+        assert texts(await coming) == ["the next"]
+    (broken,) = arrival.items
+    assert isinstance(broken, hub.Unreadable)
+    assert "ts" in broken.reason
+    assert b"yesterday" in broken.raw
 
 
 async def test_a_connection_that_slack_changes_for_another_loses_nothing(workspace: Slack) -> None:
@@ -183,8 +199,8 @@ async def test_the_events_api_and_socket_mode_tell_one_interaction(workspace: Sl
     callback = {"team_id": TEAM, "event": {**said, "channel": CHANNEL}, "event_id": "Ev1", "type": "event_callback"}
     what = heard(callback, settings(workspace.port))
     assert what is not None
-    over_http = event(what, settings(workspace.port), {ANN: "Ann Example"})
-    assert replace(over_http) == over_socket
+    over_http = made(what, settings(workspace.port), {ANN: "Ann Example"})
+    assert over_http == over_socket
 
 
 async def test_what_our_app_says_directly_names_whom_it_says_it_to(workspace: Slack) -> None:
@@ -241,3 +257,29 @@ def test_settings_are_checked_before_anything_is_asked() -> None:
         assert "4711" not in str(refused.value), "no secret is quoted"
     assert settings(1).own == (f"slack:{TEAM}/{BOT}",)
     assert not Connector(settings(1, app_token=None), SETUP).ready
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just("1772442000.000100") | st.just(CHANNEL),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "subtype", "channel", "ts", "message", "user", "text", "blocks", "files", "edited"]
+            ),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(event=_JSON, subtype=st.sampled_from([None, "message_changed", "message_deleted", "file_share"]))
+def test_whatever_slack_says_is_a_message_or_of_no_concern_or_set_aside(event: Any, subtype: str | None) -> None:
+    said = {**event, "type": "message", "subtype": subtype} if isinstance(event, dict) else event
+    try:
+        what = heard({"team_id": TEAM, "event": said}, settings(1))
+    except hub.Unsupported:
+        return
+    assert what is None or made(what, settings(1)).key.startswith(f"slack:{TEAM}/{CHANNEL}/")
