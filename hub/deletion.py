@@ -40,6 +40,8 @@ from hub.store.schema import (
     tombstones,
     wrap_ups,
 )
+from hub.visitors import sessions
+
 
 _ABOUT = (activities, copies, participants, pops, notes, missed_calls, recordings, reminders, wrap_ups, chat_threads)
 _OF_CONVERSATION = (conversation_refs, conversation_reads)
@@ -69,6 +71,7 @@ def delete(conn: Connection, store: Store, actor: Actor, interaction_id: int, no
     contacts = conn.scalars(sa.select(activities.c.contact_id).where(activities.c.interaction_id == interaction_id))
     told = [str(contact) for contact in contacts]
     conn.execute(tasks.update().where(tasks.c.interaction_id == interaction_id).values(interaction_id=None))
+    sessions.forget(conn, interaction_id)
     for table in _ABOUT:
         conn.execute(table.delete().where(table.c.interaction_id == interaction_id))
     index = "rowid" if conn.dialect.name == "sqlite" else "interaction_id"

@@ -65,6 +65,7 @@ from hub.routing.router import Router
 from hub.store import Store
 from hub.understanding import Guide
 from hub.unrecorded import Unrecorded
+from hub.visitors.visitors import Visitors
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Service:
     alerts: Alerts
     ways: Ways
     subscribers: Subscribers
+    visitors: Visitors
 
     def lend(self, source: str) -> SourceLoan:
         """What the plug-ins of *source* may have of what only a running hub keeps."""
@@ -250,6 +252,7 @@ class Service:
                 alerts=alerts,
                 ways=told_by,
                 subscribers=subscribers,
+                visitors=Visitors(config, store, ingest, live, availability, key),
             )
 
 

@@ -20,6 +20,9 @@ from hub.store.schema import interactions
 from hub.timeline import Item
 from hub.vocabulary import Channel, Direction, Message, Role
 
+_BY_MAIL = (Channel.EMAIL, Channel.WEB)
+"""A lead is answered by mail as a mail is: it has no Message-ID, so that the answer only names its conversation."""
+
 LATEST = 20
 """So many of the latest mails are looked through for one that came in."""
 
@@ -63,7 +66,7 @@ def answered_by(
     items = timeline.among(conn, actor, mine, LATEST)
     if not items:
         raise NotOpen
-    written = [item for item in items if item.channel is Channel.EMAIL and isinstance(item.facts, Message)]
+    written = [item for item in items if item.channel in _BY_MAIL and isinstance(item.facts, Message)]
     if not written:
         return None
     item = next((each for each in written if each.direction is Direction.INBOUND), written[0])

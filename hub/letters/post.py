@@ -37,9 +37,9 @@ from hub.live import Live, LiveEvent
 from hub.privacy.never_log import NeverLog
 from hub.privacy.visibility import Actor
 from hub.store import Store
-from hub.store.schema import conversation_refs, interactions, letter_recipients
+from hub.store.schema import conversation_refs, interactions, letter_recipients, participants
 from hub.store.schema import letters as rows
-from hub.vocabulary import Channel, Kind
+from hub.vocabulary import Channel, Kind, Role
 
 
 class Post:
@@ -267,8 +267,20 @@ class Post:
         latest = _latest(conn, conversation_id, interaction_id)
         if latest is None:
             return self._mails
-        interaction, channel = latest
+        interaction, channel, kind = latest
+        if channel is Channel.WEB and kind is Kind.MESSAGE:
+            return self._to_writer(conn, interaction)
         return self._chats if self._chats.speaks(conn, channel, interaction) else self._media.get(channel, self._mails)
+
+    def _to_writer(self, conn: Connection, interaction: int) -> Medium:
+        """How one writes to whoever filled in a form: by the address that she gave."""
+        wanted = sa.select(participants.c.handle).where(
+            participants.c.interaction_id == interaction, participants.c.role == Role.SENDER.value
+        )
+        scheme = str(conn.execute(wanted.limit(1)).scalar() or "").partition(":")[0]
+        if scheme == "tel":
+            return self._texts[Channel.SMS]
+        return self._mails if scheme == "mailto" else self._chats
 
     def _begins(self, wanted: Wanted) -> Medium:
         """How a conversation is begun: on the wanted channel, else as the recipients' addresses say."""
@@ -280,9 +292,10 @@ class Post:
         return self._texts[Channel.SMS] if "tel" in schemes else self._mails
 
 
-def _latest(conn: Connection, conversation_id: int, interaction_id: int | None) -> tuple[int, Channel] | None:
-    """That message or post of a conversation, else the latest one in it, and its channel; None where there is none."""
-    wanted = sa.select(interactions.c.id, interactions.c.channel).where(
+def _latest(conn: Connection, conversation_id: int, interaction_id: int | None) -> tuple[int, Channel, Kind] | None:
+    """That message or post of a conversation, else the latest one in it, its channel and its kind; None where there
+    is none."""
+    wanted = sa.select(interactions.c.id, interactions.c.channel, interactions.c.kind).where(
         interactions.c.conversation_id == conversation_id,
         interactions.c.kind.in_((Kind.MESSAGE.value, Kind.MENTION.value)),
     )
@@ -291,7 +304,7 @@ def _latest(conn: Connection, conversation_id: int, interaction_id: int | None) 
     row = conn.execute(
         wanted.order_by(interactions.c.occurred_at.desc(), interactions.c.id.desc()).limit(1)
     ).one_or_none()
-    return (row.id, Channel(row.channel)) if row else None
+    return (row.id, Channel(row.channel), Kind(row.kind)) if row else None
 
 
 __all__ = [

@@ -215,7 +215,8 @@ class Texts(Medium):
 
     def _thread(self, conn: Connection, actor: Actor, conversation: int, interaction_id: int | None) -> Thread:
         """The text *interaction_id*, else the latest that came in, else the latest. Raises `NotOpen`, `CannotSend`."""
-        mine = sa.and_(interactions.c.conversation_id == conversation, interactions.c.channel == self._channel.value)
+        among = [self._channel.value, *([Channel.WEB.value] if self._channel is Channel.SMS else [])]  # a lead's phone
+        mine = sa.and_(interactions.c.conversation_id == conversation, interactions.c.channel.in_(among))
         if interaction_id is not None:
             mine = sa.and_(mine, interactions.c.id == interaction_id)
         items = [each for each in timeline.among(conn, actor, mine, LATEST) if isinstance(each.facts, Message)]
@@ -250,7 +251,7 @@ class Texts(Medium):
             Identity(name, handle, "", thread is not None and name == thread.source)
             for name in usable
             for handle in self._config.sources[name].ours
-            if handle.startswith("tel:") and (thread is None or handle == thread.ours)
+            if handle.startswith("tel:") and (thread is None or thread.ours in ("", handle))
         ]
         if thread is not None and not found and thread.source in usable and thread.ours.startswith("tel:"):
             found = [Identity(thread.source, thread.ours, "", True)]  # a number that the file does not list

@@ -17,7 +17,7 @@ ACTIVITY_SECONDS = 0.5
 TOLD_AT_ONCE = 8
 MAX_NAMED = 100
 """So many ids of a kind are named in one gathered event; beyond that it says "*": any may have news."""
-GATHERED = frozenset(("activity", "calendar"))
+GATHERED = frozenset(("activity", "calendar", "watch"))
 """Events that say what has news: they are told together, at most twice a second."""
 
 
@@ -202,6 +202,8 @@ class Live:
         for kind, known in gathered.items():
             data = {name: sorted(ids) if len(ids) <= MAX_NAMED else ["*"] for name, ids in known.items()}
             event = LiveEvent(kind, data)
+            for hearer in self._overhearers.get(kind, ()):
+                hearer(event)
             self._number += 1
             frame = event.frame(self._number)
             async for screen in self.in_turns():

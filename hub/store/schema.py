@@ -23,6 +23,7 @@ from sqlalchemy import (
 from hub.store import alert_tables as alert_tables
 from hub.store import chat_tables as chat_tables
 from hub.store import mention_tables as mention_tables
+from hub.store import visitor_tables as visitor_tables
 from hub.store import way_tables as way_tables
 from hub.store.columns import EPOCH as EPOCH
 from hub.store.columns import MICROSECOND as MICROSECOND

@@ -16,7 +16,7 @@ from hub.service import Service
 from hub.vocabulary import Channel
 from hub.web.i18n import Reader
 from hub.web.pages import words
-from hub.web.pages.writing import NOTHING, Texting, Writing, begun
+from hub.web.pages.writing import NOTHING, Texting, Writing, begun, writing
 
 
 async def texting(service: Service, actor: Actor, speaks: Reader, conversation_id: int) -> Writing:
@@ -25,6 +25,8 @@ async def texting(service: Service, actor: Actor, speaks: Reader, conversation_i
         found = await service.letters.answering(actor, conversation_id)
     except NotOpen:
         return NOTHING
+    if found.channel is Channel.EMAIL:  # whoever filled in a form, and left a mail address
+        return await writing(service, actor, speaks, conversation_id)
     if not found.identities:
         return NOTHING
 

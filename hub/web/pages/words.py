@@ -67,7 +67,7 @@ def service(reader: Reader, channel: Channel, provider: str) -> str:
     if channel is Channel.SMS:
         return "SMS"
     if provider == "web":
-        return reader.gettext("Web chat")
+        return reader.gettext("Web form") if channel is Channel.WEB else reader.gettext("Web chat")
     return _SERVICES.get(provider, provider.capitalize())
 
 
