@@ -14,6 +14,7 @@ from hub.calls.recordings.policy import Sound
 from hub.fold import Told
 from hub.inbox.teams import Assignment
 from hub.live import LiveEvent
+from hub.mentions.heard import Heard
 from hub.ours import Ours
 from hub.pops import House
 from hub.store.blobs import Blobs
@@ -46,7 +47,7 @@ class Part:
     """What one caller wants recorded at once: of one source, with the cursor after it where it holds a lease.
 
     *changes* are about copies that were recorded before, or in this part, *receipts* about texts that we sent, and
-    *calendar* is what changes in the calendars of the source.
+    *calendar* is what changes in the calendars of the source, and *watch* what its posts amount to.
     """
 
     source: str
@@ -55,6 +56,7 @@ class Part:
     changes: tuple[Flagged | Removed, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     calendar: Change = field(default_factory=Change)
+    watch: Heard = field(default_factory=Heard)
     cursor: str | None = None
     epoch: int | None = None
 
@@ -72,13 +74,18 @@ def _no_conversation(_: str) -> int | None:
     return None
 
 
+def _nobody_watches(_: int) -> tuple[str, ...]:
+    """Where nothing is watched for."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Books:
     """What recording needs to know beside the batch: our addresses, new ids, the blobs, which CRMs to tell, which
     conversation a Message-ID of ours names (`hub.letters.token`), whose new conversations are, when a missed call is
     *due*, what *sound* of calls may be kept, in what *house* phones ring, whose calendars are whose (*owners*), who
     *follows* what changes in them, the sources whose files can be *fetched*, and by which rules somebody is told
-    (*alerts*)."""
+    (*alerts*), and who watches a query (*watchers*)."""
 
     ours: Ours
     new_id: Callable[[], int]
@@ -93,6 +100,7 @@ class Books:
     follows: Follow = nobody_follows
     fetched: frozenset[str] = frozenset()
     alerts: Rulebook = field(default_factory=Rulebook)
+    watchers: Callable[[int], tuple[str, ...]] = _nobody_watches
 
 
 class Row(NamedTuple):

@@ -26,6 +26,9 @@ from hub.floods import Floods
 from hub.formats.digest import digest
 from hub.live import Live
 from hub.mailroom import Mailroom
+from hub.mentions import intake as mentioning
+from hub.mentions.heard import Heard
+from hub.mentions.watching import Watching
 from hub.metrics import Metrics
 from hub.ours import Ours
 from hub.privacy.never_log import NeverLog
@@ -37,7 +40,20 @@ from hub.store.blobs import INLINE_LIMIT
 from hub.store.schema import quarantine
 from hub.understanding import Opened
 from hub.unrecorded import Unrecorded
-from hub.vocabulary import Call, Channel, Copy, Event, Flagged, Item, Pressed, RawMail, Receipt, Removed, Unreadable
+from hub.vocabulary import (
+    Call,
+    Channel,
+    Copy,
+    Event,
+    Flagged,
+    Item,
+    Mention,
+    Pressed,
+    RawMail,
+    Receipt,
+    Removed,
+    Unreadable,
+)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -164,14 +180,23 @@ class _Lane:
                 )
         middle = len(part.entries) // 2
         await self._halves(
-            replace(part, entries=part.entries[:middle], refused=(), changes=(), receipts=(), cursor=None, epoch=None)
+            replace(
+                part,
+                entries=part.entries[:middle],
+                refused=(),
+                changes=(),
+                receipts=(),
+                watch=part.watch.marked,
+                cursor=None,
+                epoch=None,
+            )
         )
         return await self._halves(replace(part, entries=part.entries[middle:]))
 
     async def _calendar_apart(self, part: Part, error: Exception) -> Recorded:
         """Record *part*, its calendar in smaller pieces than before; a piece of one goes to quarantine."""
         if part.entries:
-            await self._halves(Part(part.source, part.entries))
+            await self._halves(Part(part.source, part.entries, watch=part.watch.marked))
             return await self._halves(replace(part, entries=()))
         if len(part.calendar) == 1:
             log.warning("quarantined an object of %s: %s", part.source, type(error).__name__)
@@ -196,6 +221,7 @@ class Ingest:
         metrics: Metrics,
         webhooks: Callable[[str], Webhook | None],
         intake: calendars.Intake | None = None,
+        posts: mentioning.Intake | None = None,
     ) -> None:
         self._store = store
         self._live = live
@@ -206,6 +232,7 @@ class Ingest:
         self._metrics = metrics
         self._webhooks = webhooks
         self._intake = intake or calendars.Intake(store, mailroom, books.owners)
+        self._posts = posts or mentioning.Intake(store, Watching(), books.ours.handles, 0)
         self._canaries = Canaries(store)
         self._floods = Floods()
         self._calls = _Lane(self, Lane.CALLS)
@@ -350,19 +377,24 @@ class Ingest:
             elif isinstance(result, Unreadable):
                 if letter is not None or not await self._mailroom.forbids(result):
                     refused.append(_unreadable(result, letter.copy if letter else result.copy))
-            elif isinstance(result, Event):
+            elif isinstance(result, Event) and not isinstance(result.facts, Mention):
                 entries += self._event(source, result, live)
             elif isinstance(result, Flagged | Removed):
                 changes.append(result)
             elif isinstance(result, Receipt):
                 receipts.append(result)
+        watch = Heard()
+        if mentioning.Intake.concerns(items):
+            posts = await self._posts.take(source, items)
+            watch = posts.heard
+            entries += [entry for event in posts.events for entry in self._event(source, event, live)]
         if not self._intake.concerns(source, items):
-            return Part(source, tuple(entries), tuple(refused), tuple(changes), tuple(receipts))
+            return Part(source, tuple(entries), tuple(refused), tuple(changes), tuple(receipts), watch=watch)
         taken = await self._intake.take(source, items)
         # However many invitations one reading brings, nobody is alerted of them.
         entries += [entry for event in taken.events for entry in self._event(source, event, live=False)]
         refused += taken.refused
-        return Part(source, tuple(entries), tuple(refused), tuple(changes), tuple(receipts), taken.change)
+        return Part(source, tuple(entries), tuple(refused), tuple(changes), tuple(receipts), taken.change, watch)
 
     def _mail(self, opened: Opened, live: bool) -> list[Entry]:
         if opened.event is None:
@@ -425,7 +457,7 @@ def _slices(part: Part, limit: int) -> list[Part]:
     """*part* in pieces of at most *limit* entries; the order stays, and what was refused, changed or received, and
     what lies in a calendar, goes with the last."""
     pieces = [part.entries[start : start + limit] for start in range(0, len(part.entries), limit)] or [()]
-    slices = [Part(part.source, piece) for piece in pieces]
+    slices = [Part(part.source, piece, watch=part.watch.marked) for piece in pieces]
     slices[-1] = replace(part, entries=pieces[-1], cursor=None, epoch=None)
     return slices
 

@@ -33,6 +33,7 @@ from hub.letters.reports import reported
 from hub.live import LiveEvent
 from hub.match import match
 from hub.meetings import series
+from hub.mentions import recorded as mentions
 from hub.ours import Ours
 from hub.privacy import sharing
 from hub.store.schema import activities, events, interactions, micros, moment, quarantine, sources, tombstones
@@ -103,6 +104,8 @@ def record(conn: sa.Connection, parts: Sequence[Part], books: Books) -> Recorded
     contacts = _timelines(conn, subjects, who, books, now)
     _set_aside(conn, kept, books, now)
     _count(conn, kept, now)
+    heards = [(part.source, part.watch) for part in kept]
+    happened += mentions.recorded(conn, subjects, heards, books.watchers, books, now)
     alerted = alerts.recorded(conn, subjects, who, ledger.entries, bounced, books, moment(now))
     news = [*rings, *happened, *alerted]
     if subjects or moved or ledger.entries:

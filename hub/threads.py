@@ -96,6 +96,8 @@ def _references(subject: Subject, books: Books) -> list[str]:
     taken = subject.key.startswith("mail:content:")  # its Message-ID is another mail's, or it has none
     names: dict[str, None] = {}
     for event, message in _told(subject):
+        if isinstance(event.facts, Mention):  # what answers a mention stands with it
+            names.update(dict.fromkeys(filter(None, (subject.key, event.facts.answers))))
         if event.conversation:
             names[f"{namespace}:{event.conversation}"] = None
         elif isinstance(event.facts, Mention):
