@@ -10,6 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -145,6 +146,8 @@ class Keeper:
             for rule in self._book.rules:
                 if kind in rule.kinds:
                     await self._scanned(kind, scan, rule, now)
+        for rule in self._book.wants(FactKind.BOOKING):
+            await self._raise(rule, await self._store.read(partial(scans.booked, rule=rule, now=now)), now)
         if self._book.wants(FactKind.DEAL_MOVED):
             await self._step(scans.any_moved, self._move, now)
 
@@ -155,7 +158,9 @@ class Keeper:
             over = scans.over(conn, kind, scan, self._book, rule, now)
             return over + (scan(conn, self._book, rule, now, None) if rule.table.enabled else [])
 
-        facts = await self._store.read(found)
+        await self._raise(rule, await self._store.read(found), now)
+
+    async def _raise(self, rule: Rule, facts: Sequence[Fact], now: datetime) -> None:
         if not facts:
             return
 

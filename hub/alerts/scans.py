@@ -1,5 +1,5 @@
 """What time alone makes true: calls that are overdue, promises that are due, deals that stand still, contacts to whom
-nobody has spoken; and deals that were moved, whoever moved them."""
+nobody has spoken; and what was done by whomever: deals that were moved, appointments that were booked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hub.alerts.book import Rulebook
 from hub.alerts.facts import Fact, FactKind
 from hub.alerts.rules import Rule
 from hub.store.alert_tables import alerts, deal_stages
-from hub.store.schema import activities, contacts, deals, missed_calls, tasks
+from hub.store.schema import activities, booking_notices, bookings, contacts, deals, missed_calls, tasks
 
 WINDOW = timedelta(days=3)
 """What became true longer ago than this was true before the hub looked, or was told of."""
@@ -167,6 +167,33 @@ def any_moved(conn: Connection, _: datetime) -> bool:
     seen = sa.select(d.id).select_from(deals.outerjoin(deal_stages, s.deal_id == d.id))
     moved = seen.where(d.open, sa.or_(s.stage.is_(None), s.stage != d.stage))
     return conn.execute(moved.limit(1)).first() is not None
+
+
+def booked(conn: Connection, rule: Rule, now: datetime) -> list[Fact]:
+    """What its hosts were told of appointments lately, and *rule* has raised nothing of yet: booked, moved, cancelled.
+    Their notices are written in the transaction that does it (`hub.booking.reminders`), so that none is lost."""
+    n = booking_notices.c
+    sequence, number = sa.cast(n.sequence, sa.Text), sa.cast(n.booking_id, sa.Text)
+    key = sa.literal("booking/").concat(number).concat("/").concat(n.kind).concat("/").concat(sequence)
+    query = sa.select(n.kind, n.recipient, n.due_at, key.label("key"), bookings.c.appointment_id, bookings.c.contact_id)
+    query = query.join(bookings, bookings.c.id == n.booking_id).where(
+        n.way == "host",
+        n.kind.in_(("booked", "moved", "cancelled")),
+        n.due_at > now - timedelta(days=1),
+        ~sa.exists().where(alerts.c.rule == rule.name, alerts.c.key == key),
+    )
+    return [
+        Fact(
+            kind=FactKind.BOOKING,
+            key=row.key,
+            at=row.due_at,
+            booking_id=row.appointment_id,
+            contact_id=row.contact_id,
+            agents=(row.recipient,),
+            values={"state": row.kind},
+        )
+        for row in conn.execute(query.order_by(n.id).limit(_AT_ONCE))
+    ]
 
 
 def _among(
