@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 40
 """How often a telling is tried whose way does not take it now: some hours. Most expire before."""
 
+GATHERED_SECONDS = 0.01
+"""How long it may take until it is written down that something was told, while more is under way."""
+
 Read = Callable[[Connection, Sequence[Claimed]], Mapping[int, What | str]]
 """What is to be told, by the telling's id; a text where it is not to be told any more, which says why."""
 
@@ -149,6 +152,12 @@ class _Courier(Courier):
                     under_way, timeout=self._pace.look, return_when=asyncio.FIRST_COMPLETED
                 )
                 ended = [task.result() for task in done]
+                if under_way:
+                    # Others end within a moment, too, and one transaction then writes down all of them.
+                    await asyncio.sleep(GATHERED_SECONDS)
+                    done = {task for task in under_way if task.done()}
+                    under_way -= done
+                    ended += [task.result() for task in done]
         finally:
             if under_way:
                 done, late = await asyncio.wait(under_way, timeout=self._pace.grace)
