@@ -22,7 +22,19 @@ from hub.live import Live
 from hub.privacy.visibility import Actor, Authority
 from hub.store import Store
 from hub.store.alert_tables import alert_settings, alert_tellings, alerts
-from hub.store.schema import absences, conversations, deals, interactions, missed_calls, tasks
+from hub.store.schema import (
+    absences,
+    activities,
+    appointments,
+    booking_notices,
+    bookings,
+    contacts,
+    conversations,
+    deals,
+    interactions,
+    missed_calls,
+    tasks,
+)
 from hub.web.i18n import Reader
 from tests.hub.alerts.conftest import NOW, FixedReach
 
@@ -44,6 +56,11 @@ who = ["ada"]
 severity = "warning"
 [rules.moved]
 kind = "deal-moved"
+[rules.quiet]
+kind = "silence-of-contact"
+[rules.booked]
+kind = "booking"
+states = ["moved"]
 [rules.still]
 kind = "deal-still"
 days = 10
@@ -304,3 +321,35 @@ async def test_a_dry_run_says_what_a_rule_would_have_raised_and_what_nobody_know
     assert (await firm.desk.dry_run({"kind": "message", "channels": ["chat"]})).count == 0
     assert not (await firm.desk.dry_run({"kind": "source"})).known
     assert await firm.states() == []
+
+
+async def test_whom_nobody_spoke_to_and_what_was_moved_are_raised_once(firm: Firm) -> None:
+    def work(conn: Connection) -> None:
+        made = {"owner": "ada", "created_at": NOW, "updated_at": NOW}
+        for number, days in ((1, 31), (2, 29)):
+            conn.execute(contacts.insert().values(id=number, name="Li Na", **made))
+            last = NOW - timedelta(days=days)
+            conn.execute(activities.insert().values(contact_id=number, interaction_id=number, occurred_at=last))
+        conn.execute(
+            appointments.insert().values(
+                id=5, uid="u", event_type="talk", state="booked", starts_at=NOW, ends_at=NOW, zone="UTC",
+                organizer="ben", title="Talk", created_at=NOW, changed_at=NOW,
+            )
+        )  # fmt: skip
+        seat = {"appointment_id": 5, "state": "booked", "zone": "UTC", "language": "en", "secret": "s"}
+        conn.execute(bookings.insert().values(id=6, created_at=NOW, **seat))
+        notice = {"booking_id": 6, "way": "host", "recipient": "ben", "due_at": NOW}
+        conn.execute(
+            booking_notices.insert(), [{"id": 7, "kind": "booked", **notice}, {"id": 8, "kind": "moved", **notice}]
+        )
+
+    await firm.store.write(work)
+    for _ in range(2):
+        await firm.desk.keeper.look(NOW)
+    (his,) = await firm.desk.listed(BEN, READER)
+    (hers,) = await firm.desk.listed(ADA, READER)
+    assert (his.rule, his.said.title, his.count) == ("booked", "Talk was moved", 1)
+    assert (hers.rule, hers.said.title, hers.contact_id) == ("quiet", "Nobody has spoken to Li Na for 31 days", 1)
+    await firm.desk.acknowledge(BEN, [his.id])
+    await firm.desk.keeper.look(NOW + timedelta(minutes=5))
+    assert [state for _, state in await firm.states()].count("open") == 1

@@ -96,9 +96,12 @@ async def test_a_customer_who_writes_is_one_alert_to_her_owner_until_it_is_seen_
         assert answer.status == 201
 
     await store.write(lambda conn: delete(conn, store, HUB, row.interaction_id, datetime.now(UTC)))
-    for table in (alerts, alert_tellings, reminders):
-        left = sa.select(sa.func.count()).select_from(table)
-        assert await store.read(lambda conn, left=left: conn.execute(left).scalar()) == 0
+
+    async def left(table: sa.Table) -> int:
+        query = sa.select(sa.func.count()).select_from(table)
+        return await store.read(lambda conn: int(conn.execute(query).scalar_one()))
+
+    assert [await left(table) for table in (alerts, alert_tellings, reminders)] == [0, 0, 0]
 
 
 async def test_a_call_alerts_while_it_rings_and_a_missed_one_once(office: Office) -> None:
