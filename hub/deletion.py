@@ -42,7 +42,6 @@ from hub.store.schema import (
 )
 from hub.visitors import sessions
 
-
 _ABOUT = (activities, copies, participants, pops, notes, missed_calls, recordings, reminders, wrap_ups, chat_threads)
 _OF_CONVERSATION = (conversation_refs, conversation_reads)
 

@@ -95,9 +95,7 @@ class Talks:
         now, new_id = datetime.now(UTC), self._store.ids()
         session = await self.session(front, secret)
         if session is None:
-            session = await self._store.write(
-                lambda conn: sessions.begin(conn, new_id, front.source, secret, tag, now)
-            )
+            session = await self._store.write(lambda conn: sessions.begin(conn, new_id, front.source, secret, tag, now))
         message = Message(participants=self._people(front, session), text=text, sent_at=now)
         await self._ingest.record(front.source, [_event(session, client, "said", now, message)])
         return session

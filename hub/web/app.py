@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from hub.contracts import Unavailable
-from hub.web import api, auth, book, feeds, live, pages, status, webhooks
+from hub.web import api, auth, book, feeds, live, pages, status, visitors, webhooks
 from hub.web.access import Access
 from hub.web.keys import ACCESS, ERROR_PAGE, SERVICE, SUPERVISOR
 from hub.web.problems import Problem, from_http
@@ -38,7 +38,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _FOR_MACHINES = ("/api/", "/webhooks/", "/live", "/healthz", "/readyz", "/metrics", *feeds.PUBLIC)
-_NOBODY_ASKED = ("/webhooks/", "/static/", "/healthz", "/readyz", *feeds.PUBLIC, *book.PUBLIC)
+_NOBODY_ASKED = ("/webhooks/", "/static/", "/healthz", "/readyz", *feeds.PUBLIC, *book.PUBLIC, *visitors.PUBLIC)
 
 
 def make_app(service: Service, supervisor: Supervisor | None = None) -> web.Application:
@@ -56,6 +56,7 @@ def make_app(service: Service, supervisor: Supervisor | None = None) -> web.Appl
     feeds.add_routes(app)
     api.add_routes(app)
     book.add_routes(app)
+    visitors.add_routes(app)
     pages.add_routes(app)
     if STATIC.is_dir():
         app.router.add_static("/static", STATIC)
