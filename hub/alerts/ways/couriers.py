@@ -116,6 +116,7 @@ class _Courier(Courier):
         self._way = way
         self._read = read
         self._again = pace.again
+        self._stopping = False
         self._run: asyncio.Task[None] | None = None
 
     def go(self) -> None:
@@ -126,8 +127,10 @@ class _Courier(Courier):
         self._run.add_done_callback(self._check)
 
     async def stop(self) -> None:
-        """End. What is under way gets a moment to end well."""
+        """End. Nothing more is claimed, and what is under way gets a moment to end well."""
+        self._stopping = True
         if self._run is not None:
+            await asyncio.wait({self._run}, timeout=self._pace.grace)
             self._run.cancel()
             await asyncio.gather(self._run, return_exceptions=True)
 
@@ -136,7 +139,7 @@ class _Courier(Courier):
         ended: list[Ended] = []
         try:
             while True:
-                free = 0 if self._rest() else self._way.at_once - len(under_way)
+                free = 0 if self._rest() or self._stopping else self._way.at_once - len(under_way)
                 claimed = await self._turn(ended, free)
                 ended = []
                 for row, what in (await self._told(claimed)).items():
@@ -159,12 +162,9 @@ class _Courier(Courier):
                     under_way -= done
                     ended += [task.result() for task in done]
         finally:
-            if under_way:
-                done, late = await asyncio.wait(under_way, timeout=self._pace.grace)
-                for task in late:
-                    task.cancel()
-                await asyncio.gather(*late, return_exceptions=True)
-                ended = [*ended, *(task.result() for task in done)]
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
             if ended:
                 await self._settle(lambda conn: claims.settle(conn, ended))
 

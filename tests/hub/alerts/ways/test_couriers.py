@@ -278,3 +278,15 @@ async def test_after_a_kill_what_was_under_way_is_repeated_or_perhaps_and_the_re
         assert [row.state for row in await here.settled(begun)] == ["perhaps", "sent"]
         assert [row.state for row in await here.settled(rest)] == ["sent", "sent"]
     assert (len(plain.told), len(keyed.told)) == (1, 2)
+
+
+async def test_a_hub_that_stops_leaves_nothing_in_doubt_that_it_did_not_begin(store: Store) -> None:
+    way = Plain()
+    async with hub(store, way=way) as here:
+        numbers = await here.queue("way", 200)
+        async with asyncio.timeout(20):
+            await way.came.wait()
+    found = (await here.rows(*numbers)).values()
+    assert {row.state for row in found} <= {"queued", "sent"}
+    assert all(row.claimed_until is None for row in found)
+    assert sorted(str(row.id) for row in found if row.state == "sent") == sorted(way.tries)
