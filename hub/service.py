@@ -53,6 +53,9 @@ from hub.letters.post import Post
 from hub.live import Live, RedisLive
 from hub.loans import SourceLoan
 from hub.mailroom import Mailroom
+from hub.mentions.desk import Watch
+from hub.mentions.intake import Intake as PostIntake
+from hub.mentions.watching import Watching
 from hub.metrics import Metrics
 from hub.ours import Line, Ours
 from hub.outbox import Outbox
@@ -72,8 +75,8 @@ from hub.visitors.visitors import Visitors
 class Service:
     """What commands, pages and sources work with. Open it with `async with Service.open(config) as service`.
 
-    *outbox*, *letters*, *recordings*, *files*, *overdue*, *closing*, *dial_lists*, *notices*, *alerts*, *ways* and
-    *subscribers* do nothing by themselves until they are entered, as `hub serve` does: a command that is over in a
+    *outbox*, *letters*, *recordings*, *files*, *overdue*, *closing*, *dial_lists*, *notices*, *alerts*, *watch*, *ways*
+    and *subscribers* do nothing by themselves until they are entered, as `hub serve` does: a command that is over in a
     second is no courier. *dialing* places calls at once and *bookings* writes into calendars at once, and both see to
     what was lost when they are entered; *calendars* answer at once, and are kept up to date when they are entered.
     """
@@ -107,6 +110,7 @@ class Service:
     feeds: Feeds
     calendars: Calendars
     alerts: Alerts
+    watch: Watch
     ways: Ways
     subscribers: Subscribers
     visitors: Visitors
@@ -151,6 +155,10 @@ class Service:
             owners = owners_of(config)
             event_types = Catalogue(store, config)
             following = Following(config, event_types, store.ids)
+            watching = Watching()
+            watch = Watch(config, store, live, watching, rules)
+            await watch.refresh()
+            posts = PostIntake(store, watching, ours.handles, config.watch.keep_an_hour)
             books = Books(
                 ours,
                 store.ids,
@@ -165,9 +173,10 @@ class Service:
                 following,
                 frozenset(fetchers),
                 rules,
+                watch.watchers,
             )
             intake = Intake(store, mailroom, owners)
-            ingest = Ingest(store, live, mailroom, books, never, unrecorded, metrics, _webhooks(config), intake)
+            ingest = Ingest(store, live, mailroom, books, never, unrecorded, metrics, _webhooks(config), intake, posts)
             stale = timedelta(minutes=config.booking.stale_minutes)
             calendars = Calendars(store, live, mailroom, ingest, intake, stale)
             pops = Pops(store, live, unrecorded, rota)
@@ -250,6 +259,7 @@ class Service:
                 feeds=Feeds(means),
                 calendars=calendars,
                 alerts=alerts,
+                watch=watch,
                 ways=told_by,
                 subscribers=subscribers,
                 visitors=Visitors(config, store, ingest, live, availability, key),

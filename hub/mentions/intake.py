@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from hub.files.rows import OURS
 from hub.mentions.heard import Heard, How, Mark, Sample, Spread
 from hub.mentions.posts import author, canonical, cut, post_of
 from hub.mentions.query import Hit
@@ -120,7 +121,7 @@ class Intake:
         asked = [
             (event, facts, found)
             for (event, facts), found in zip(posts, hits, strict=True)
-            if found or facts.addressed or facts.deleted or facts.edited_at or facts.repost_of
+            if found or facts.addressed or facts.deleted or facts.edited_at or facts.repost_of or self._by_us(facts)
         ]
         if not asked and not left:
             return Taken((), Heard(samples=self._samples(source, posts)))
@@ -177,9 +178,10 @@ class Intake:
             elif facts.repost_of and not facts.text:
                 if (of := self._main(facts.repost_of, found)) is not None:
                     spread[key] = _spread(event, facts, of, How.REPOST)
-            elif main == key:
+            elif main == key or event.id.startswith(OURS):
+                # An answer of ours is recorded beside what it answers, and what its site tells of it; it is no mention.
                 events.append(event)
-                if key in marks:
+                if key in marks and not self._by_us(facts):
                     kept[key] = marks[key]
             elif main is None and (hits or facts.addressed) and not self._by_us(facts) and key in marks:
                 mark = marks[key]
