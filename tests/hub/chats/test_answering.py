@@ -139,7 +139,11 @@ async def test_a_post_is_answered_from_here_and_its_answers_stand_below_it(firm:
     assert rows[1] == (sent.key, "mention", "outbound", conversation)
     thanks = post("9", "Thanks", sent.key)
     assert await came(firm, thanks) == conversation
-    assert await came(firm, post("10", "Among ourselves", sent.key, addressed=False)) != conversation
+    echo = post("said-1", "Here we are.", author="acct:us@social.test", addressed=False)
+    assert echo.key == sent.key
+    assert await came(firm, echo) == conversation
+    assert await firm.rows("SELECT count(*) FROM interactions") == [(3,)]
+    assert await firm.rows("SELECT count(*) FROM mentions") == [(2,)], "what we say ourselves is no mention"
 
 
 async def test_it_is_answered_over_whichever_source_that_told_of_it_says_who_we_are(
