@@ -16,6 +16,7 @@ from hub.alerts.facts import Fact, FactKind
 from hub.alerts.raising import matching
 from hub.alerts.rules import Rule
 from hub.store.alert_tables import reminders
+from hub.store.mention_tables import mention_episodes, mention_matches, mentions, watch_queries
 from hub.store.schema import (
     activities,
     appointments,
@@ -88,6 +89,7 @@ def _by_day(fact: Fact) -> Fact:
         conversation_id=fact.conversation_id,
         task_id=fact.task_id,
         booking_id=fact.booking_id,
+        query_id=fact.query_id,
         source=fact.source,
         agents=fact.agents,
         values=fact.values,
@@ -186,6 +188,41 @@ def _reminders(conn: Connection, rule: Rule, since: datetime, now: datetime) -> 
     ]  # fmt: skip
 
 
+def _mentions(conn: Connection, rule: Rule, since: datetime, now: datetime) -> list[Fact]:
+    m, of, q = mentions.c, mention_matches.c, watch_queries.c
+    query = sa.select(
+        m.interaction_id, m.sentiment, m.reach, of.query_id, of.posted_at, interactions.c.source, q.agents
+    )
+    query = query.join(mention_matches, of.interaction_id == m.interaction_id).join(
+        interactions, interactions.c.id == m.interaction_id
+    )
+    query = query.join(watch_queries, q.id == of.query_id).where(of.stands, of.posted_at >= since)
+    return [
+        Fact(
+            kind=FactKind.MENTION, key=f"mention/{row.interaction_id}", at=row.posted_at, query_id=row.query_id,
+            interaction_id=row.interaction_id, source=row.source, agents=tuple(row.agents),
+            values={"sentiment": row.sentiment, "reach": row.reach or 0},
+        )
+        for row in conn.execute(query.order_by(of.posted_at.desc()).limit(MOST))
+    ]  # fmt: skip
+
+
+def _episodes(kind: FactKind) -> Callable[[Connection, Rule, datetime, datetime], list[Fact]]:
+    def read(conn: Connection, rule: Rule, since: datetime, now: datetime) -> list[Fact]:
+        e, q = mention_episodes.c, watch_queries.c
+        query = sa.select(e.query_id, e.began_at, q.agents).join(watch_queries, q.id == e.query_id)
+        query = query.where(e.kind == kind.value, e.began_at >= since).order_by(e.began_at.desc()).limit(MOST)
+        return [
+            Fact(
+                kind=kind, key=f"{kind}/{row.query_id}", at=row.began_at, query_id=row.query_id,
+                agents=tuple(row.agents),
+            )
+            for row in conn.execute(query)
+        ]  # fmt: skip
+
+    return read
+
+
 _PAST: Mapping[FactKind, Callable[[Connection, Rule, datetime, datetime], list[Fact]]] = {
     FactKind.MESSAGE: _interactions(FactKind.MESSAGE),
     FactKind.CALL: _interactions(FactKind.CALL),
@@ -195,6 +232,9 @@ _PAST: Mapping[FactKind, Callable[[Connection, Rule, datetime, datetime], list[F
     FactKind.BOUNCE: _bounces,
     FactKind.BOOKING: _bookings,
     FactKind.REMINDER: _reminders,
+    FactKind.MENTION: _mentions,
+    FactKind.SPIKE: _episodes(FactKind.SPIKE),
+    FactKind.SILENCE: _episodes(FactKind.SILENCE),
 }
-"""The past is kept of these. How long a deal stood still a week ago, or whether a source lagged, nobody knows any more;
-of mentions, spikes and silences `hub.mentions` knows more than this."""
+"""The past is kept of these. How long a deal stood still a week ago, or whether a source lagged, nobody knows any
+more."""

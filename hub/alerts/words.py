@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from hub.alerts.raising import MORE
 from hub.privacy.visibility import Actor, Authority, readable, sees
 from hub.store.alert_tables import alerts, reminders
-from hub.store.schema import appointments, contacts, deals, interactions, metadata, participants, tasks
+from hub.store.mention_tables import watch_queries
+from hub.store.schema import appointments, contacts, deals, interactions, participants, tasks
 from hub.vocabulary import Level
 from hub.web.i18n import Reader
 
@@ -89,7 +90,7 @@ def _known(conn: Connection, rows: Sequence[sa.Row[Any]], agent: str) -> _Known:
         deals=_named(conn, deals, deals.c.title, _ids(rows, "deal")),
         tasks=_named(conn, tasks, tasks.c.title, _ids(rows, "task")),
         bookings=_named(conn, appointments, appointments.c.title, _ids(rows, "booking")),
-        queries=_queries(conn, _ids(rows, "query")),
+        queries=_named(conn, watch_queries, watch_queries.c.name, _ids(rows, "query")),
         notes=_named(conn, reminders, reminders.c.note, _ids(rows, "reminder"), reminders.c.agent == agent),
     )
 
@@ -121,11 +122,6 @@ def _named(
     if not ids:
         return {}
     return {row[0]: row[1] for row in conn.execute(sa.select(table.c.id, name).where(table.c.id.in_(ids), *which))}
-
-
-def _queries(conn: Connection, ids: set[int | None]) -> dict[int, str]:
-    table = metadata.tables.get("watch_queries", metadata.tables.get("queries"))
-    return {} if table is None else _named(conn, table, table.c.name, ids)
 
 
 def _ids(rows: Sequence[sa.Row[Any]], name: str) -> set[int | None]:

@@ -22,6 +22,7 @@ from hub.live import Live
 from hub.privacy.visibility import Actor, Authority
 from hub.store import Store
 from hub.store.alert_tables import alert_settings, alert_tellings, alerts
+from hub.store.mention_tables import mention_episodes, mention_matches, mentions, watch_queries
 from hub.store.schema import (
     absences,
     activities,
@@ -314,7 +315,27 @@ async def test_a_dry_run_says_what_a_rule_would_have_raised_and_what_nobody_know
         rows = [interaction(n, occurred_at=datetime.now(UTC) - timedelta(days=n - 9)) for n in range(10, 20)]
         conn.execute(interactions.insert(), [*rows, interaction(20, occurred_at=NOW - timedelta(days=500))])
 
+        made = {"created_by": "ada", "created_at": NOW, "updated_at": NOW}
+        conn.execute(watch_queries.insert().values(id=3, name="Us", text="us", agents=["ben"], **made))
+        lately = datetime.now(UTC) - timedelta(days=2)
+        conn.execute(
+            mentions.insert().values(
+                interaction_id=10, key="feed:1", sentiment="negative", reach=5, posted_at=lately, heard_at=lately
+            )
+        )
+        conn.execute(mention_matches.insert().values(query_id=3, interaction_id=10, spans=[], posted_at=lately))
+        conn.execute(
+            mention_episodes.insert().values(id=4, query_id=3, kind="spike", began_at=lately, usual=1, seen=9, peak=9)
+        )
+
     await firm.store.write(work)
+    named = await firm.desk.dry_run({"kind": "mention", "sentiments": ["negative"], "queries": ["3"]})
+    assert [(each.agents, each.key) for each in named.alerts] == [(("ben",), "mention/10")]
+    assert (await firm.desk.dry_run({"kind": "mention", "reach_at_least": 6})).count == 0
+    assert (
+        (await firm.desk.dry_run({"kind": "spike"})).count,
+        (await firm.desk.dry_run({"kind": "silence"})).count,
+    ) == (1, 0)
     found = await firm.desk.dry_run({"kind": "message"})
     assert (found.count, len(found.alerts), sum(found.by_day.values())) == (10, 10, 10)
     assert found.alerts[0].agents == ("ada",)
