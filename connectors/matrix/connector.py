@@ -31,9 +31,11 @@ class Connector(hub.Connector):
 
     Settings = MatrixSettings
 
-    def __init__(self, settings: MatrixSettings, setup: hub.Setup) -> None:
+    def __init__(self, settings: MatrixSettings, setup: hub.Setup, wait: float = LONGEST_POLL) -> None:
+        """*wait* is for how many seconds the homeserver may keep an answer back while there is no news."""
         self._settings = settings
         self._source = setup.name
+        self._wait = wait
 
     async def listen(self, cursor: str | None) -> AsyncGenerator[hub.Arrival, None]:
         """Yields what is said beyond *cursor*. What was said before the account was connected is not live."""
@@ -79,7 +81,7 @@ class Connector(hub.Connector):
                 arrival = await self._page(homeserver, reading, progress)
                 progress = Progress.read(arrival.cursor)
                 yield arrival
-            answer = await homeserver.sync(progress.token or None, LONGEST_POLL if progress.token else 0)
+            answer = await homeserver.sync(progress.token or None, self._wait if progress.token else 0)
             if answer.status != 200:
                 log.warning("%s: the homeserver knows our place no more, so the rooms are read anew", self._source)
                 progress = Progress()

@@ -204,9 +204,8 @@ async def test_a_chat_is_answered_with_files_edits_and_deletions_both_ways(firm:
         assert await answer.read() == b"%PDF-1.7 x"
 
 
-@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
 async def test_the_inbox_shows_pictures_voices_edits_and_what_was_taken_back(
-    firm: Firm, browser: Browser, complaints: Complaints, phone: bool
+    firm: Firm, browser: Browser, complaints: Complaints
 ) -> None:
     li_na, room = firm.li_na, firm.room
     first = await firm.does(li_na.say, room, "Is the lamp red?")
@@ -219,7 +218,7 @@ async def test_the_inbox_shows_pictures_voices_edits_and_what_was_taken_back(
     await firm.does(li_na.edit, room, first, "Is the lamp blue?")
     await firm.does(li_na.take_back, room, second)
     await firm.said(5)
-    async with Desk.open(browser, firm.office, complaints, phone=phone) as desk:
+    async with Desk.open(browser, firm.office, complaints) as desk:
         page = await desk.log_in("ada")
         await page.goto("/inbox")
         inbox = Inbox(page)
@@ -251,4 +250,12 @@ async def test_the_inbox_shows_pictures_voices_edits_and_what_was_taken_back(
         assert (came["content"]["body"], came["content"]["filename"]) == ("It is green.", "offer.txt")
         await firm.does(li_na.read, room, came["event_id"])
         await expect(ours).to_contain_text("Read", timeout=15_000)
+        assert await faults(page) == []
+    async with Desk.open(browser, firm.office, complaints, phone=True) as desk:
+        page = await desk.log_in("ada")
+        await page.goto(f"/inbox/{(await firm.get('/conversations?state=waiting'))['items'][0]['id']}")
+        await expect(page.locator(".bubble img")).to_be_visible()
+        await page.get_by_role("button", name="Reply").first.click()
+        await expect(page.locator(".texting [data-file]")).to_be_visible()
+        assert await overflow(page) == ""
         assert await faults(page) == []

@@ -47,7 +47,7 @@ class Talk:
 
     def connector(self, port: int = 0, **changes: Any) -> Connector:
         """A connector with right settings."""
-        return Connector(self.settings(port, **changes), self.setup())
+        return Connector(self.settings(port, **changes), self.setup(), wait=2)
 
     def sender(self, port: int = 0, **changes: Any) -> Sender:
         """A sender with right settings."""
