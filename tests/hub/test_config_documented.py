@@ -75,6 +75,7 @@ def test_every_key_of_the_frame_is_documented() -> None:
     keys = {
         "hub": set(document["hub"]),
         "privacy": set(document["privacy"]),
+        "watch": set(document["watch"]),
         "inbox": set(document["inbox"]),
         "calls": set(document["calls"]),
         "hours": {key for hours in document["hours"].values() for key in hours},
