@@ -198,6 +198,8 @@ class Post:
 
         view = await self._store.write(work)
         self._tell(view.conversation_id)
+        if plan.row["due_at"] <= datetime.now(UTC):  # nothing is held back: whoever chats reads it at once
+            self._couriers.look()
         return view
 
     async def cancel(self, actor: Actor, letter_id: int) -> bool:
