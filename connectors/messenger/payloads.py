@@ -27,7 +27,7 @@ def said(payload: Mapping[str, Any], settings: MessengerSettings) -> list[hub.Ev
     found: list[hub.Event | hub.Receipt] = []
     try:
         for entry in payload["entry"]:
-            if str(entry["id"]) != settings.account:
+            if str(entry["id"]) != settings.account_id:
                 continue  # another page of the same app: it is another source
             for each in entry.get("messaging") or ():
                 found += _messaging(each, settings)
@@ -72,12 +72,12 @@ def _messaging(each: Mapping[str, Any], settings: MessengerSettings) -> Sequence
 def _event(
     mid: str, id: str, at: datetime, facts: hub.Message, each: Mapping[str, Any], settings: MessengerSettings
 ) -> hub.Event:
-    ours = f"{settings.platform}:{settings.account}"
+    ours = f"{settings.platform}:{settings.account_id}"
     sender, recipient = str(each["sender"]["id"]), str(each["recipient"]["id"])
-    by_us = bool((each.get("message") or {}).get("is_echo")) or sender == settings.account
+    by_us = bool((each.get("message") or {}).get("is_echo")) or sender == settings.account_id
     # Of an echo Meta names the page as the sender; some samples have it the other way round.
-    other = next((id for id in (recipient, sender) if id != settings.account), "") if by_us else sender
-    theirs = f"{settings.platform}:{settings.account}/{other}"
+    other = next((id for id in (recipient, sender) if id != settings.account_id), "") if by_us else sender
+    theirs = f"{settings.platform}:{settings.account_id}/{other}"
     if not facts.deleted:
         people = (
             (hub.Participant(ours, hub.Role.SENDER), hub.Participant(theirs, hub.Role.RECIPIENT))
@@ -98,7 +98,7 @@ def _event(
         channel=hub.Channel.CHAT,
         at=at,
         facts=facts,
-        conversation=f"{settings.account}/{other}",
+        conversation=f"{settings.account_id}/{other}",
     )
 
 
@@ -130,7 +130,7 @@ def _mention(
 ) -> hub.Event:
     by = value.get("from") or {}
     author = str(by.get("id") or "")
-    theirs = f"{settings.platform}:{settings.account}/{author}" if author != settings.account else settings.own[0]
+    theirs = f"{settings.platform}:{settings.account_id}/{author}" if author != settings.account_id else settings.own[0]
     parent = value.get("parent_id")
     facts = hub.Mention(
         participants=(

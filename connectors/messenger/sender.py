@@ -53,7 +53,7 @@ class Sender(hub.Sender):
         if letter.channel is hub.Channel.SOCIAL:
             return await self._below(letter.answers, text)
         account, _, whom = letter.conversation.partition("/")
-        if account != self._settings.account or not whom:
+        if account != self._settings.account_id or not whom:
             raise hub.Unsupported("This is no conversation of this account.")
         about = {"recipient": {"id": whom}, "messaging_type": "RESPONSE", "message": {"text": text}}
         said = await self._graph.post(f"/{account}/messages", about)

@@ -14,12 +14,12 @@ Id = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,30}$")]
 
 class MessengerSettings(hub.Settings):
     """A Facebook page or an Instagram professional account
-    (https://developers.facebook.com/docs/messenger-platform). *platform* says which, and *account* is its id;
+    (https://developers.facebook.com/docs/messenger-platform). *platform* says which, and *account_id* is its id;
     *app_secret* signs what comes, and *verify_token* is a word of ours that Meta repeats when the webhook is set up.
     *access_token* is the page's; without it the hub only listens. *version* is the Graph API's."""
 
     platform: Literal["messenger", "instagram"] = "messenger"
-    account: Id
+    account_id: Id
     app_secret: SecretStr
     verify_token: SecretStr
     access_token: SecretStr | None = None
@@ -29,7 +29,7 @@ class MessengerSettings(hub.Settings):
     @property
     def own(self) -> tuple[str, ...]:
         """The page's or account's handle."""
-        return (f"{self.platform}:{self.account}",)
+        return (f"{self.platform}:{self.account_id}",)
 
     @field_validator("app_secret", "verify_token")
     @classmethod

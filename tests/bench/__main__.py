@@ -25,6 +25,7 @@ NAMES = (
     "alerts",
     "matching",
     "reading",
+    "mentioned",
 )
 
 

@@ -68,7 +68,7 @@ class TestInstagram(WebhookContract):
 def _instagram(secret: str) -> hub.Webhook:
     given = {
         "platform": "instagram",
-        "account": "17841400000000001",
+        "account_id": "17841400000000001",
         "app_secret": secret,
         "verify_token": "hub-verify",
     }

@@ -28,7 +28,7 @@ async def server() -> AsyncIterator[Graph]:
 
 
 def settings(port: int, token: str = TOKEN, **changed: object) -> MessengerSettings:
-    given = {"account": PAGE, "app_secret": "a-secret-of-tests", "verify_token": "a-word-of-tests"}
+    given = {"account_id": PAGE, "app_secret": "a-secret-of-tests", "verify_token": "a-word-of-tests"}
     url = f"http://127.0.0.1:{port}"
     return MessengerSettings.model_validate({**given, "access_token": token, "api_url": url, **changed})
 
@@ -107,7 +107,7 @@ async def test_files_are_fetched_from_meta_alone(server: Graph) -> None:
 
 async def test_what_instagram_tells_of_its_account(server: Graph) -> None:
     told = json.loads((Path(__file__).parents[2] / "data/instagram/signed-requests.json").read_text("utf-8"))
-    ours = settings(1, platform="instagram", account="17841400000000001")
+    ours = settings(1, platform="instagram", account_id="17841400000000001")
     heard: dict[str, Any] = {}
     for request in told["requests"]:
         heard[request["name"]] = said(json.loads(request["raw_body"]), ours)
