@@ -182,6 +182,11 @@ class Rule:
         return not table.field or _says(customer.fields.get(table.field), table.values)
 
 
+def takes(kind: str) -> tuple[str, ...]:
+    """The conditions that a rule of *kind* may have."""
+    return _TAKES[kind]
+
+
 def complaints(table: RuleTable, given: Iterable[str]) -> list[tuple[str, str]]:
     """What is wrong with a rule beyond its shape: the keys of *given* that its kind does not take, with the cure."""
     wrong = []

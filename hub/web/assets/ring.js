@@ -44,17 +44,23 @@ function notify(pop, open) {
 
 let context = null;
 
-// Two soft notes, a fifth apart. Browsers keep quiet until the page was touched once.
-export function sound() {
+// Two soft notes, a fifth apart: a call.
+export const sound = () => play([659.3, 987.8], 0.18);
+
+// One note, softer: an alert.
+export const note = () => play([784], 0.1);
+
+// Browsers keep quiet until the page was touched once.
+function play(pitches, loudness) {
   context ??= new AudioContext();
   if (context.state === "suspended") context.resume();
   const start = context.currentTime + 0.02;
-  [659.3, 987.8].forEach((pitch, place) => {
+  pitches.forEach((pitch, place) => {
     const at = start + place * 0.16;
     const tone = new OscillatorNode(context, { type: "sine", frequency: pitch });
     const loud = new GainNode(context, { gain: 0 });
     loud.gain.setValueAtTime(0, at);
-    loud.gain.linearRampToValueAtTime(0.18, at + 0.02);
+    loud.gain.linearRampToValueAtTime(loudness, at + 0.02);
     loud.gain.exponentialRampToValueAtTime(0.0001, at + 0.5);
     tone.connect(loud).connect(context.destination);
     tone.start(at);

@@ -16,8 +16,16 @@ function follow() {
 }
 
 on("activity", ({ data }) => data.sources && follow());
+
+// The rules tell most of trouble as an alert, with a card of its own: then nothing is said twice.
+const told = new Map();
+document.addEventListener("alerted", ({ detail }) => {
+  if (detail.about?.source) told.set(detail.about.source, Date.now());
+});
+
 on("alert", ({ data }) => {
   if (data.kind !== "source") return;
-  toast(say(data.state === "listening" ? "sourceWell" : "sourceTrouble", { name: data.source }), 8);
   follow();
+  if (data.state === "listening") toast(say("sourceWell", { name: data.source }), 8);
+  else setTimeout(() => Date.now() - (told.get(data.source) ?? 0) > 2 * OFTEN && toast(say("sourceTrouble", { name: data.source }), 8), OFTEN);
 });

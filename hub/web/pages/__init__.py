@@ -7,6 +7,9 @@ from aiohttp import web
 from hub.sources.habits import Habits
 from hub.web.keys import ERROR_PAGE, SERVICE
 from hub.web.pages import (
+    alert_rules,
+    alert_settings,
+    alerts,
     availability,
     calendar,
     calendar_bookings,
@@ -22,11 +25,13 @@ from hub.web.pages import (
     inbox,
     interactions,
     login,
+    manifest,
     now,
     pops,
     search,
     settings,
     sources,
+    subscribers,
 )
 from hub.web.pages.frame import FRAME, Frame
 
@@ -102,5 +107,22 @@ def add_routes(app: web.Application) -> None:
     router.add_get("/settings/answers", canned.answers)
     router.add_get("/settings/answers/new", canned.one)
     router.add_get(r"/settings/answers/{id:\d{1,19}}", canned.one)
+    router.add_get("/settings/alerts", alert_settings.mine)
+    router.add_get("/settings/rules", alert_rules.rules)
+    router.add_get("/settings/rules/new", alert_rules.edit)
+    router.add_get("/settings/rules/conditions", alert_rules.conditions)
+    router.add_post("/settings/rules/dry-run", alert_rules.tried)
+    router.add_get(r"/settings/rules/{id:\d{1,19}}", alert_rules.edit)
+    router.add_get("/settings/webhooks", subscribers.subscribers)
+    router.add_get("/settings/webhooks/new", subscribers.new)
+    router.add_get(r"/settings/webhooks/{id:\d{1,19}}/attempts", subscribers.attempts)
+    router.add_get("/alerts", alerts.all_alerts)
+    router.add_get("/alerts/now", alerts.on_now)
+    router.add_get(r"/alerts/{id:\d{1,19}}", alerts.one)
+    router.add_get(r"/alerts/{id:\d{1,19}}/open", alerts.go)
+    router.add_get(r"/alerts/{id:\d{1,19}}/snooze", alerts.snooze)
+    router.add_get(r"/interactions/{id:\d{1,19}}/remind", alerts.remind)
+    router.add_get("/manifest.webmanifest", manifest.manifest)
+    router.add_get("/service-worker.js", manifest.service_worker)
     router.add_get("/login", login.login)
     router.add_get("/setup/{token}", login.setup)

@@ -194,6 +194,7 @@ async def page(request: web.Request, template: str, here: str, status: int = 200
         reader=speaks,
         here=here,
         rail=rail.items(speaks, here, counts, admin=who.actor.authority is Authority.ADMIN),
+        alerts=counts.bell,
         state=await phone_state.state(service, speaks, who.actor.agent),
         me=await phone_state.standing(service, speaks, who.actor.agent),
         **context,

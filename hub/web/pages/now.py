@@ -14,7 +14,7 @@ from hub.inbox.listing import Row as Conversation
 from hub.inbox.listing import State, Wanted, page
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
-from hub.web.pages import frame, words
+from hub.web.pages import alerts, frame, words
 from hub.web.pages.calendar_bookings import row as booking
 from hub.web.pages.inbox import Row, rows
 from hub.web.pages.sources import RED, Source, listed
@@ -67,6 +67,7 @@ async def now(request: web.Request) -> web.Response:
         promised=mine,
         booked=booked,
         none=not found,
+        told=await alerts.block(request, speaks),
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from hub.inbox import listing
 from hub.inbox.listing import State, Wanted
 from hub.privacy.visibility import Actor
+from hub.store.alert_tables import alerts
 from hub.store.schema import sources
 from hub.web.i18n import Reader
 
@@ -18,10 +19,16 @@ SHOWN = 99
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """*waits* conversations wait for an answer, *red* sources need somebody."""
+    """*waits* conversations wait for an answer, *red* sources need somebody, *alerts* of the reader are open."""
 
     waits: int
     red: int
+    alerts: int = 0
+
+    @property
+    def bell(self) -> str:
+        """The number at the bell, "" where nothing is open."""
+        return f"{SHOWN}+" if self.alerts > SHOWN else str(self.alerts or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,9 @@ def counts(conn: Connection, actor: Actor) -> Counts:
         sa.select(sa.func.count()).select_from(sources).where(sources.c.state.in_(("rejected", "misconfigured")))
     ).scalar_one()
     waits = listing.count(conn, actor, Wanted(states=(State.OPEN,), waiting=True), SHOWN + 1)
-    return Counts(waits, red)
+    mine = sa.select(sa.func.count()).where(alerts.c.agent == actor.agent, alerts.c.state == "open")
+    told = conn.execute(mine.select_from(alerts)).scalar_one() if actor.agent else 0
+    return Counts(waits, red, told)
 
 
 def items(reader: Reader, here: str, counts: Counts, *, admin: bool) -> list[Item]:
