@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.alerts import telling
 from hub.alerts.book import Rulebook, page_made
@@ -21,7 +23,6 @@ from hub.alerts.facts import LASTING, Fact
 from hub.alerts.rules import Rule
 from hub.alerts.timing import Preferences
 from hub.alerts.whom import Customers, People
-from hub.crm.records import insert
 from hub.live import LiveEvent
 from hub.store.alert_tables import alert_rules, alerts
 from hub.store.sets import SetRead, among
@@ -140,7 +141,7 @@ def opened(
     ids = {each.place: new_id() for each in wanted}
     for some in _chunks(sorted(wanted, key=lambda each: each.place)):
         rows = [_row(ids[each.place], each, now) for each in some]
-        written = {row.id: row for row in conn.execute(_writing(conn, rows, again=again))}
+        written = {row.id: row for row in conn.execute(_writing(conn.dialect.name, again=again), rows)}
         news += [_news(row) for row in written.values()]
         fresh += [(ids[each.place], each) for each in some if ids[each.place] in written]
     told = [
@@ -178,9 +179,10 @@ def _row(number: int, wanted: Wanted, now: datetime) -> dict[str, Any]:
     }
 
 
-def _writing(conn: Connection, rows: list[dict[str, Any]], *, again: bool) -> Any:
-    """The statement that inserts *rows*, or counts up what is open. It answers what it wrote."""
-    made = insert(conn, alerts).values(rows)
+@cache
+def _writing(dialect: str, *, again: bool) -> Any:
+    """The statement that inserts rows, or counts up what is open. It answers what it wrote."""
+    made: Any = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(alerts)
     place = {"index_elements": ["rule", "agent", "key"], "index_where": sa.text("ended_at IS NULL")}
     if again:
         refreshed = ("interaction_id", "contact_id", "about", "fact_at", "updated_at", "expires_at")

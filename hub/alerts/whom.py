@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from hub.alerts.book import Rulebook
 from hub.alerts.facts import Fact, FactKind
 from hub.alerts.rules import Customer, Rule
-from hub.availability.rows import now_read
-from hub.availability.states import Standing, State, stands_in
+from hub.availability.rows import read
+from hub.availability.states import Known, State, standings, stands_in
 from hub.privacy.visibility import Authority
 from hub.store.schema import companies, contacts, conversations, deals, logins
 from hub.store.sets import SetRead, among
@@ -73,7 +73,7 @@ class People:
         self._deals = dict(_OF_DEALS(conn, _ids(fact.deal_id for fact in nobody)))
         self._conversations = dict(_OF_CONVERSATIONS(conn, _ids(fact.conversation_id for fact in nobody)))
         self._admins: tuple[str, ...] | None = None
-        self._standings: dict[str, Standing] | None = None
+        self._known: Known | None = None
 
     def told(self, rule: Rule, fact: Fact) -> list[str]:
         """The agents whom *rule* tells of *fact*."""
@@ -106,12 +106,13 @@ class People:
 
     def _present(self, agent: str) -> str:
         """*agent*, or who stands in for her while she is absent, where somebody does."""
-        if self._standings is None:
-            self._standings = now_read(self._conn, self._book.rota, self._now)
-        standing = self._standings.get(agent)
+        if self._known is None:
+            self._known = read(self._conn, self._now)
+        standing = standings(self._book.rota, self._known, self._now, [agent]).get(agent)
         if standing is None or State.ABSENT not in standing.holds:
             return agent
-        return stands_in(agent, self._standings) or standing.stand_in or agent
+        everybody = standings(self._book.rota, self._known, self._now)
+        return stands_in(agent, everybody) or standing.stand_in or agent
 
     def _administrators(self) -> tuple[str, ...]:
         if self._admins is None:

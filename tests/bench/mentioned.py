@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+import string
 import sys
 import tempfile
 import time
@@ -116,11 +118,17 @@ async def _measure(
 
 def _comment(port: int, number: int) -> bytes:
     """A signed delivery: somebody comments on the word that agent *number* watches."""
-    text = (
-        f"{number} people have told me that brand{number % AGENTS:03d} answers within an hour, number {number * 7919}"
-    )
-    value = {"item": "comment", "verb": "add", "comment_id": f"9_{number}", "post_id": "9_1", "from": {"id": "7", "name": "Li"},
-             "message": text, "created_time": int(time.time())}  # fmt: skip
+    dice = random.Random(number)  # no two are copies of each other
+    words = ["".join(dice.choices(string.ascii_lowercase, k=dice.randint(2, 9))) for _ in range(18)]
+    value = {
+        "item": "comment",
+        "verb": "add",
+        "comment_id": f"9_{number}",
+        "post_id": "9_1",
+        "from": {"id": "7", "name": "Li"},
+        "message": " ".join([*words[:9], f"brand{number % AGENTS:03d}", *words[9:]]),
+        "created_time": int(time.time()),
+    }
     body = json.dumps(
         {
             "object": "page",
