@@ -22,6 +22,14 @@ from hub.privacy.visibility import Actor
 from hub.store import Store
 from hub.store.alert_tables import reminders
 from hub.store.chat_tables import chat_files, chat_threads
+from hub.store.mention_tables import (
+    mention_bands,
+    mention_corrections,
+    mention_matches,
+    mention_spread,
+    mentions,
+    posts,
+)
 from hub.store.schema import (
     activities,
     conversation_reads,
@@ -42,7 +50,10 @@ from hub.store.schema import (
 )
 from hub.visitors import sessions
 
-_ABOUT = (activities, copies, participants, pops, notes, missed_calls, recordings, reminders, wrap_ups, chat_threads)
+_ABOUT = (
+    *(mentions, mention_bands, mention_matches, mention_spread, mention_corrections),
+    *(activities, copies, participants, pops, notes, missed_calls, recordings, reminders, wrap_ups, chat_threads),
+)
 _OF_CONVERSATION = (conversation_refs, conversation_reads)
 
 
@@ -59,6 +70,7 @@ def delete(conn: Connection, store: Store, actor: Actor, interaction_id: int, no
     _release(conn, store, row.key)
     forget(conn, store.blobs, row.key)
     dials.remove(conn, row.key)
+    conn.execute(posts.delete().where(posts.c.key == row.key))
     telling.forgotten(conn, interaction_id)
     files.delete(conn, store.blobs, chat_files.c.interaction_id == interaction_id)
     sound.delete(conn, store.blobs, recordings.c.interaction_id == interaction_id, Why.DELETED)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from hub.alerts.book import Rulebook
 from hub.alerts.facts import Fact, FactKind
 from hub.alerts.rules import Customer, Rule
-from hub.availability.rows import read
+from hub.availability.rows import read as known_now
 from hub.availability.states import Known, State, standings, stands_in
 from hub.privacy.visibility import Authority
 from hub.store.schema import companies, contacts, conversations, deals, logins
@@ -107,7 +107,7 @@ class People:
     def _present(self, agent: str) -> str:
         """*agent*, or who stands in for her while she is absent, where somebody does."""
         if self._known is None:
-            self._known = read(self._conn, self._now)
+            self._known = known_now(self._conn, self._now)
         standing = standings(self._book.rota, self._known, self._now, [agent]).get(agent)
         if standing is None or State.ABSENT not in standing.holds:
             return agent

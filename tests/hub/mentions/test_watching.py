@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub import Withdrawn
+from hub.deletion import delete
 from hub.mentions.listing import Filter, MentionView
 from hub.mentions.marking import Marking, Refused
 from hub.mentions.posts import canonical
@@ -285,3 +286,17 @@ async def test_pages_go_on_where_the_last_one_ended(quick_office: Office) -> Non
 )
 def test_addresses_in_one_form(url: str, one: str) -> None:
     assert canonical(url) == one
+
+
+async def test_a_mention_that_is_deleted_here_leaves_nothing_and_does_not_come_back(quick_office: Office) -> None:
+    service = await watched(quick_office)
+    told = [post("at:1", f"{TEXT} zyxwvut"), repost("at:2", "at:1")]
+    await service.ingest.record("bluesky", told)
+    (mention,) = await mentions(service)
+    now = datetime.now(UTC)
+    await service.store.write(lambda conn: delete(conn, service.store, HUB, mention.id, now))
+    await service.ingest.record("bluesky", told)
+    assert await mentions(service) == []
+    for table in metadata.sorted_tables:
+        rows = await service.store.read(lambda conn, table=table: conn.execute(sa.select(table)).all())
+        assert not any("zyxwvut" in str(value) for row in rows for value in row), table.name
