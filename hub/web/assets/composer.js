@@ -230,7 +230,10 @@ export class Composer {
   // Somebody wrote while this was being written.
   meanwhile(fresh) {
     const { latest, latestIn, latestBy, latestOurs } = fresh.dataset;
-    if (this.mode !== "reply" || !latest || latest === this.seen) return;
+    if (!this.field || !latest || latest === this.seen) return;
+    const empty = !this.field.value.trim();
+    if (empty && (this.mode !== "reply" || !latestOurs)) return this.caughtUp(); // whoever begins now has read it
+    if (this.mode !== "reply") return;
     this.hold(say(latestOurs ? "answeredMeanwhile" : "wroteMeanwhile", { name: latestBy }), { latest, latestIn });
   }
 

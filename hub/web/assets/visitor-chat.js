@@ -333,6 +333,9 @@ export function chat(place) {
     receipts();
     draw();
   });
+  document.addEventListener("keydown", (event) => {
+    if (embedded && event.key === "Escape" && !event.isComposing) window.parent.postMessage({ chat: "shut" }, "*");
+  });
   if (embedded) window.parent.postMessage({ chat: "ready" }, "*");
   draw();
   follow();

@@ -67,9 +67,10 @@
         ready = true;
         tell();
       }
+      if (said.chat === "shut" && open) show(false);
       if (said.chat !== "state") return;
       badge.hidden = !said.unread || open;
-      badge.textContent = String(said.unread);
+      badge.textContent = said.unread ? String(said.unread) : "";
       try {
         if (said.begun) window.localStorage.setItem(name, "1");
       } catch {
