@@ -1,7 +1,7 @@
 // Alerts: the bell, the cards that come up where one works, and the lists on Now and on their own page.
 import htmx from "htmx.org";
 import { api } from "./api.js";
-import { announce, icon, instant, make, part, say, stored, toast, typing, words } from "./dom.js";
+import { announce, icon, instant, login, make, part, say, stored, toast, typing, words } from "./dom.js";
 import { on } from "./live.js";
 import { note } from "./ring.js";
 
@@ -18,15 +18,18 @@ function count() {
   counting ||= setTimeout(async () => {
     counting = 0;
     try {
-      const { unread } = await api("GET", "/alerts?limit=1");
-      const shown = unread > 99 ? "99+" : String(unread);
-      bell.classList.toggle("some", unread > 0);
-      bell.querySelector("[data-count]").textContent = unread ? shown : "";
-      bell.setAttribute("aria-label", unread ? say("bellSome", { count: shown }) : words.bellNone);
+      ring((await api("GET", "/alerts?limit=1")).unread);
     } catch {
       // The next alert asks again.
     }
   }, 150);
+}
+
+function ring(unread) {
+  const shown = unread > 99 ? "99+" : String(unread);
+  bell.classList.toggle("some", unread > 0);
+  bell.querySelector("[data-count]").textContent = unread ? shown : "";
+  bell.setAttribute("aria-label", unread ? say("bellSome", { count: shown }) : words.bellNone);
 }
 
 // --- cards ----------------------------------------------------------------------------------------------------------
@@ -110,6 +113,7 @@ function hear(id) {
 async function came({ id, state, severity }) {
   count();
   refresh();
+  seen(id);
   if (state !== "open") return gone(id);
   if (put.has(id)) return;
   try {
@@ -141,6 +145,24 @@ async function went({ id }) {
   }
 }
 
+// What was raised while no page listened comes up when one does: nothing older, and nothing that this browser has shown.
+const last = `alertLast.${login}`;
+const seen = (id) => BigInt(id) > BigInt(stored.read(last, "0")) && stored.write(last, id);
+
+async function missed() {
+  const before = stored.read(last, "");
+  try {
+    const { items, unread } = await api("GET", `/alerts?state=open&limit=${MOST}`);
+    ring(unread);
+    if (items.length) seen(items[0].id);
+    for (const each of items.reverse()) if (before && BigInt(each.id) > BigInt(before)) came(each);
+    if (!items.length && !before) stored.write(last, "1");
+  } catch {
+    // The stream comes and goes: the next time it is there asks again.
+  }
+}
+
+on("status", ({ status }) => status === "open" && bell && missed());
 on("alert", ({ data }) => data.id && data.severity && came(data));
 on("alert-gone", ({ data }) => went(data));
 

@@ -86,7 +86,7 @@ def kind(speaks: Reader, name: str) -> str:
 def origin(speaks: Reader, name: str) -> str:
     """Where a rule stands."""
     t = speaks.gettext
-    return {"file": t("in the config file"), "page": t("made here"), "built-in": t("built in")}.get(name, name)
+    return {"file": t("config file, read only"), "page": t("made here"), "built-in": t("built in")}.get(name, name)
 
 
 def who(speaks: Reader, name: str, agents: Mapping[str, str], teams: Mapping[str, str]) -> str:
