@@ -103,7 +103,7 @@ class ServerProcess:
 
     *answers* makes one real exchange and raises ``OSError`` while the server is not ready yet.
     *seconds* is how long the first answer may take. The output goes to *log*, whose end is shown when the server gives
-    up. """
+    up."""
 
     def __init__(
         self,
