@@ -15,6 +15,7 @@ from hub.web.i18n import TAGS
 
 WEB = Path(__file__).parents[1] / "hub" / "web"
 BOOKING = WEB.parent / "booking"  # what people are told of their bookings
+ALERTS = WEB.parent / "alerts"  # and of everything else
 # How the sources say "in the reader's language": `_` in templates, `t` for a reader's `gettext` in Python.
 KEYWORDS = {"_": None, "t": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 
@@ -25,7 +26,7 @@ def _sentences() -> Catalog:
     methods = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
     # Not silent: a template that can't be parsed has no sentences to miss.
     options = {"**.html": {"silent": "false"}}
-    for folder in (WEB, BOOKING):
+    for folder in (WEB, BOOKING, ALERTS):
         for file, line, message, comments, context in extract_from_dir(folder, methods, options, KEYWORDS):
             found.add(message, None, [(file, line)], auto_comments=comments, context=context)
     return found
