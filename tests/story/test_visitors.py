@@ -47,6 +47,16 @@ title = "Lamp chat"
 greeting = "Hello, what can we do for you?"
 origins = ["{site}"]
 """
+AGENTS = """
+[inbox]
+undo_seconds = 0
+
+[agents.ada]
+name = "Ada"
+
+[agents.ben]
+name = "Ben"
+"""
 PAGE = """<!doctype html><html lang="en"><title>Lamps</title><body><h1>Lamps</h1>
 <script src="{hub}/form/embed.js" data-form="contact-form"></script>
 <script src="{hub}/chat/embed.js" data-chat="website-chat" data-text="Chat with us"></script>"""
@@ -60,9 +70,9 @@ class Firm:
     site: str
 
 
-@pytest.fixture
-async def firm(tmp_path: Path, dovecot: Dovecot, postfix: Postfix) -> AsyncIterator[Firm]:
-    """A hub with a mailbox, a form and a chat, and two logins."""
+@asynccontextmanager
+async def a_firm(folder: Path, sources: str, **environ: str) -> AsyncIterator[Firm]:
+    """A hub with a form, a chat and *sources*, and a login."""
     running: list[HubProcess] = []
 
     async def shown(request: web.Request) -> web.Response:
@@ -72,9 +82,8 @@ async def firm(tmp_path: Path, dovecot: Dovecot, postfix: Postfix) -> AsyncItera
     app.router.add_get("/", shown)
     async with TestServer(app) as theirs:
         site = str(theirs.make_url("")).rstrip("/")
-        mail = CONFIG.format(imap_port=dovecot.imap_port, smtp_port=postfix.port)
-        config = mail.replace("undo_seconds = 2", "undo_seconds = 0") + WEB.format(site=site)
-        async with hub_process(tmp_path, config, environ={"SALES_MAIL_PASSWORD": PASSWORDS["alice"]}) as hub:
+        config = sources.replace("undo_seconds = 2", "undo_seconds = 0") + WEB.format(site=site)
+        async with hub_process(folder, config, environ=environ) as hub:
             running.append(hub)
             await hub.login("ada", PASSWORD, role="agent", agent="ada")
             yield Firm(hub, site)
@@ -105,9 +114,11 @@ async def say(chat: FrameLocator, text: str) -> None:
 
 
 async def test_a_lead_is_answered_by_mail_and_what_she_writes_back_is_the_same_conversation(
-    firm: Firm, dovecot: Dovecot, browser: Browser, complaints: Complaints
+    tmp_path: Path, dovecot: Dovecot, postfix: Postfix, browser: Browser, complaints: Complaints
 ) -> None:
+    mail = CONFIG.format(imap_port=dovecot.imap_port, smtp_port=postfix.port)
     async with (
+        a_firm(tmp_path, mail, SALES_MAIL_PASSWORD=PASSWORDS["alice"]) as firm,
         on_the_site(browser, firm, complaints) as site,
         at_the_inbox(browser, firm.hub, complaints, "ada") as inbox,
     ):
@@ -141,9 +152,10 @@ async def test_a_lead_is_answered_by_mail_and_what_she_writes_back_is_the_same_c
 
 
 async def test_a_visitor_chats_with_an_agent_and_finds_it_again_when_she_returns(
-    firm: Firm, browser: Browser, complaints: Complaints
+    tmp_path: Path, browser: Browser, complaints: Complaints
 ) -> None:
     async with (
+        a_firm(tmp_path, AGENTS) as firm,
         on_the_site(browser, firm, complaints) as site,
         at_the_inbox(browser, firm.hub, complaints, "ada") as inbox,
     ):
@@ -203,7 +215,8 @@ async def test_the_pages_are_clean_and_fit(
     browser: Browser, office: Office, complaints: Complaints, tag: str, size: dict[str, int], scheme: str
 ) -> None:
     async with Desk.open(browser, office, complaints, viewport=size, locale=tag, color_scheme=scheme) as desk:
-        wrong, wide = [], []
+        wrong: list[str] = []
+        wide: list[str] = []
 
         async def look() -> None:
             wrong.extend(await faults(page))

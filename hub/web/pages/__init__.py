@@ -100,6 +100,7 @@ def add_routes(app: web.Application) -> None:
     router.add_get("/oauth/callback", connect.came_back)
     router.add_get(r"/quarantine/{id:\d{1,19}}", sources.show_held)
     router.add_post(r"/quarantine/{id:\d{1,19}}/replay", sources.replay)
+    router.add_post(r"/leads/{id:\d{1,19}}/{deed:release|discard}", sources.decide_lead)
     router.add_get("/settings", settings.settings)
     router.add_post("/settings", settings.save)
     router.add_post("/settings/end-session", settings.end_session)

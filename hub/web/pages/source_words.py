@@ -126,3 +126,15 @@ def cure(speaks: Reader, state: str, *, config: bool, permission: bool) -> str:
         State.WAITING.value: t("Nothing to do unless it lasts: the hub goes on trying and loses nothing."),
         State.FAILED.value: t("Look into the log, and tell whoever looks after the hub."),
     }.get(state, "")
+
+
+def suspicion(reader: Reader, reason: str) -> str:
+    """Why a lead is held, by a `hub.visitors.suspicion.Reason`."""
+    t = reader.gettext
+    return {
+        "trap": t("it filled in a field that nobody sees"),
+        "quick": t("it was sent within three seconds"),
+        "throw-away": t("a throw-away mail address"),
+        "links": t("full of links"),
+        "flood": t("too many at once"),
+    }.get(reason, reason)

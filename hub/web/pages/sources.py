@@ -23,6 +23,7 @@ from hub.sources.habits import Habits, Week
 from hub.sources.lag import last_day
 from hub.sources.reading import Progress, progress
 from hub.store.schema import interactions, quarantine, refusals, sources
+from hub.visitors.suspicion import Reason
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE, SUPERVISOR
 from hub.web.pages import frame, source_words
@@ -108,6 +109,8 @@ async def all_sources(request: web.Request) -> web.Response:
         return listed(conn, config, speaks, week, days=True), held
 
     every, kept = await frame.read(request, work)
+    visitors = request.app[SERVICE].visitors
+    suspected = await visitors.leads.suspected() if visitors.fronts and frame.may_write(request) else []
     tones = [source.tone for source in every]
     found = [source for source in every if wanted in source.name.lower() or wanted in source.cause.lower()]
     shown = found if "all" in request.query else found[:SHOWN]
@@ -117,6 +120,8 @@ async def all_sources(request: web.Request) -> web.Response:
         "q": wanted,
         "sum": Sum(len(every), tones.count("late"), tones.count("waiting")),
         "held": kept,
+        "leads": suspected,
+        "why_held": {reason: source_words.suspicion(speaks, reason) for reason in Reason},
         "admin": who.may(Scope.ADMIN),
         "everything": "all" in request.query,
     }
@@ -300,6 +305,18 @@ async def replay(request: web.Request) -> web.Response:
     response = await all_sources(request)
     told = t("Still not understood: %s") % why if why else t("Understood now, and recorded.")
     response.headers["HX-Trigger"] = json.dumps({"said": told})
+    return response
+
+
+async def decide_lead(request: web.Request) -> web.Response:
+    """Release or discard a lead that looks like spam, and show the table as it stands then."""
+    who, leads = frame.writer(request), request.app[SERVICE].visitors.leads
+    release = request.match_info["deed"] == "release"
+    done = await (leads.release if release else leads.discard)(who, frame.record_id(request))
+    t = frame.reader(request).gettext
+    response = await all_sources(request)
+    told = t("It stands in the inbox now.") if release else t("Nothing of it is kept.")
+    response.headers["HX-Trigger"] = json.dumps({"said": told if done else t("Somebody else has seen to it already.")})
     return response
 
 

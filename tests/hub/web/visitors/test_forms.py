@@ -134,6 +134,26 @@ async def test_what_looks_like_spam_is_held_and_can_be_released(
     await sent(ada, f"/api/v1/leads/{held['id']}/release", status=404)
 
 
+async def test_agents_see_what_is_held_on_the_page_of_the_sources(
+    office: Office, stranger: aiohttp.ClientSession, ada: aiohttp.ClientSession
+) -> None:
+    for name in ("Li Na", "Casino"):
+        await sent(stranger, FORM, document(stamp(office, 1), name=name), 202)
+    person = await office.person("ada", agent="ada")
+    held = (await got(ada, "/api/v1/leads"))["items"]
+    async with person.get("/sources") as answer:
+        page_shown = await answer.text()
+    assert "it was sent within three seconds" in page_shown
+    assert [each["name"] for each in held] == ["Casino", "Li Na"]
+    for lead, deed in zip(held, ("discard", "release"), strict=True):
+        async with person.post(f"/leads/{lead['id']}/{deed}", headers={"HX-Request": "true"}) as answer:
+            assert answer.status == 200, await answer.text()
+            page_shown = await answer.text()
+    assert "Leads that look like spam" not in page_shown
+    (lead,) = await inbox(ada)
+    assert lead["who"]["name"] == "Li Na"
+
+
 async def test_a_flood_is_held_and_one_address_is_slowed_down(
     office: Office, stranger: aiohttp.ClientSession, ada: aiohttp.ClientSession
 ) -> None:
