@@ -18,6 +18,7 @@ function secret(text, hint) {
     make("footer", {}, make("button", { class: "button", type: "button", "data-copy": text }, words.copy), make("button", { class: "button primary", type: "button", "data-closes": true }, words.done)),
   );
   if (!dialog.open) dialog.showModal();
+  dialog.addEventListener("close", () => dialog.replaceChildren(), { once: true });
 }
 
 async function log(box, before = "") {
