@@ -5,6 +5,7 @@ import "./ago.js";
 import "./parts.js";
 import "./inbox.js";
 import "./alerts.js";
+import "./watch.js";
 import "./keys.js";
 import "./palette.js";
 import "./timeline.js";

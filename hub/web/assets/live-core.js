@@ -84,7 +84,7 @@ export class LiveCore {
       this.withdraw(id, reason);
     });
     source.addEventListener("ringing", (event) => this.state(JSON.parse(event.data).pops));
-    for (const type of ["activity", "alert", "alert-gone", "presence", "call", "availability", "wrap-up", "dial", "dial-list", "missed", "recording", "booking", "calendar"]) {
+    for (const type of ["activity", "alert", "alert-gone", "presence", "call", "availability", "wrap-up", "dial", "dial-list", "missed", "recording", "booking", "calendar", "watch"]) {
       source.addEventListener(type, (event) => this.tell(null, { type, data: JSON.parse(event.data) }));
     }
     this.lost ??= setTimeout(() => this.told("lost"), LOST_AFTER);

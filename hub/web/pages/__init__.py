@@ -32,6 +32,9 @@ from hub.web.pages import (
     settings,
     sources,
     subscribers,
+    watch,
+    watch_charts,
+    watch_queries,
 )
 from hub.web.pages.frame import FRAME, Frame
 
@@ -101,6 +104,13 @@ def add_routes(app: web.Application) -> None:
     router.add_get(r"/quarantine/{id:\d{1,19}}", sources.show_held)
     router.add_post(r"/quarantine/{id:\d{1,19}}/replay", sources.replay)
     router.add_post(r"/leads/{id:\d{1,19}}/{deed:release|discard}", sources.decide_lead)
+    router.add_get("/watch", watch.mentions)
+    router.add_get("/watch/charts", watch_charts.charts)
+    router.add_get("/watch/queries/new", watch_queries.edit)
+    router.add_post("/watch/queries/preview", watch_queries.tried)
+    router.add_get(r"/watch/queries/{id:\d{1,19}}", watch_queries.edit)
+    router.add_get(r"/watch/{id:\d{1,19}}", watch.mention)
+    router.add_get(r"/watch/{id:\d{1,19}}/proposals", watch.proposals)
     router.add_get("/settings", settings.settings)
     router.add_post("/settings", settings.save)
     router.add_post("/settings/end-session", settings.end_session)

@@ -71,6 +71,7 @@ def items(reader: Reader, here: str, counts: Counts, *, admin: bool) -> list[Ite
         ),
         Item("people", "/contacts", t("People"), "people", "p", here == "people"),
         Item("calls", "/calls", t("Calls"), "calls", "c", here == "calls"),
+        Item("watch", "/watch", t("Watch"), "mention", "w", here == "watch"),
         Item("calendar", "/calendar", t("Calendar"), "meeting", "b", here == "calendar"),
         Item(
             "sources", "/sources", t("Sources"), "sources", "s", here == "sources", last=True,
