@@ -318,7 +318,7 @@ async def change_mention(request: web.Request, visitor: Visitor, body: Said) -> 
 
 
 @endpoints.add("GET", "/api/v1/mentions/{id}/proposals", returns=ProposalList)
-async def propose(request: web.Request, visitor: Visitor) -> web.Response:
+async def proposals(request: web.Request, visitor: Visitor) -> web.Response:
     """How the queries that found it could leave out its like."""
     try:
         found = await request.app[SERVICE].watch.proposals(visitor.actor, record_id(request))
