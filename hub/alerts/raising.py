@@ -25,7 +25,8 @@ from hub.alerts.timing import Preferences
 from hub.alerts.whom import Customers, People
 from hub.live import LiveEvent
 from hub.store.alert_tables import alert_rules, alerts
-from hub.store.sets import SetRead, among
+from hub.store.columns import micros
+from hub.store.sets import SetRead, among, given
 
 MOST_AN_HOUR = 20
 """So many alerts one rule raises for one person within an hour. What comes beyond is one alert that counts it."""
@@ -39,6 +40,11 @@ KEPT = timedelta(days=30)
 _CHUNK = 200
 _OPEN = SetRead(
     sa.select(alerts.c.rule, alerts.c.agent, alerts.c.key).where(sa.text("ended_at IS NULL"), among(alerts.c.key))
+)
+_LATELY = SetRead(
+    sa.select(alerts.c.rule, alerts.c.agent, sa.func.count())
+    .where(among(alerts.c.agent), alerts.c.created_at > given("since", alerts.c.created_at.type), alerts.c.kind != MORE)
+    .group_by(alerts.c.rule, alerts.c.agent)
 )
 _BY_KEY = SetRead(sa.select(alerts.c.id).where(sa.text("ended_at IS NULL"), among(alerts.c.key)))
 
@@ -196,12 +202,9 @@ def _writing(dialect: str, *, again: bool) -> Any:
 
 def _limited(conn: Connection, wanted: Sequence[Wanted], known: set[tuple[Any, ...]], now: datetime) -> list[Wanted]:
     """*wanted*, with all that goes beyond what one rule may raise for one person as one alert that counts it."""
-    counted = (alerts.c.rule, alerts.c.agent)
     fresh = sorted({each.agent for each in wanted if each.place not in known})
-    recent = sa.select(*counted, sa.func.count()).where(
-        alerts.c.agent.in_(fresh), alerts.c.created_at > now - timedelta(hours=1), alerts.c.kind != MORE
-    )
-    counts = {(rule, agent): count for rule, agent, count in conn.execute(recent.group_by(*counted))} if fresh else {}
+    lately = _LATELY(conn, fresh, since=micros(now - timedelta(hours=1)))
+    counts = {(rule, agent): count for rule, agent, count in lately}
     kept: list[Wanted] = []
     more: dict[tuple[str, str], Wanted] = {}
     for each in wanted:

@@ -44,8 +44,8 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 @dataclass(frozen=True, slots=True)
 class Page:
     """What an address answered. *url* is where the answer came from; *moved* the address to ask from now on ("" where
-    it did not move for good: RFC 9110, 15.4.2 and 15.4.9). *headers* have lower-case names, and a name that comes several
-    times has all its values, with commas between; *media_type* has no parameters, *body* is decompressed."""
+    it did not move for good: RFC 9110, 15.4.2 and 15.4.9). *headers* have lower-case names, and a name that comes
+    several times has all its values, with commas between; *media_type* has no parameters, *body* is decompressed."""
 
     url: str
     moved: str

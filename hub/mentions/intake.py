@@ -6,7 +6,6 @@ Sources tell of every post that they hear. Most match nothing, and cost no quest
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from hub.mentions.posts import author, canonical, cut, post_of
 from hub.mentions.query import Hit
 from hub.mentions.reading import near
 from hub.mentions.reading.language import language_of
+from hub.mentions.recent import Recent
 from hub.mentions.sampling import Sampling
 from hub.mentions.watching import Watching
 from hub.store import Store
@@ -35,7 +35,7 @@ COPIES_WITHIN = timedelta(days=7)
 """Near copies are looked for so far back."""
 
 RECENT = 2_000
-"""So many mentions are known before they are durable, so that what three sources tell at once is one."""
+"""So many of the latest mentions are known without a question to the store."""
 
 _KNOWN = SetRead(sa.select(interactions.c.key, interactions.c.kind).where(among(interactions.c.key)))
 _SPREAD = SetRead(
@@ -73,15 +73,6 @@ class _Found:
     near: list[tuple[str, int, int]]  # key, fingerprint, when (microseconds)
 
 
-@dataclass(slots=True)
-class _Recent:
-    """A mention that may not be durable yet."""
-
-    key: str
-    url: str
-    fingerprint: int
-
-
 class Intake:
     """Sorts posts by what *watching* looks for. *ours* are our own addresses: what we post ourselves is no mention."""
 
@@ -98,7 +89,7 @@ class Intake:
         self._ours = ours
         self._sampling = Sampling(keep_an_hour)
         self._clock = clock
-        self._recent: OrderedDict[str, _Recent] = OrderedDict()
+        self._recent = Recent(RECENT)
         self._one_at_a_time = asyncio.Lock()
 
     @staticmethod
@@ -172,7 +163,7 @@ class Intake:
             main = self._main(key, found)
             if facts.deleted:
                 gone.append(key)
-                self._recent.pop(key, None)
+                self._recent.forget(key)
                 if main == key:
                     events.append(event)
             elif facts.repost_of and not facts.text:
@@ -192,7 +183,7 @@ class Intake:
                 else:
                     events.append(event)
                     kept[key] = mark
-                    self._note(key, mark)
+                    self._recent.note(key, mark.url, mark.fingerprint)
         return Taken(tuple(events), Heard(kept, tuple(spread.values()), gone=tuple(gone)))
 
     def _main(self, key: str, found: _Found) -> str | None:
@@ -202,26 +193,17 @@ class Intake:
         return found.spread.get(key)
 
     def _same(self, mark: Mark, found: _Found) -> str | None:
-        for recent in self._recent.values():
-            if recent.url == mark.url:
-                return recent.key
-        return found.urls.get(mark.url)
+        return self._recent.at(mark.url) or found.urls.get(mark.url)
 
     def _copied(self, mark: Mark, event: Event, found: _Found) -> str | None:
         if not mark.fingerprint:
             return None
-        for recent in self._recent.values():
-            if near.alike(recent.fingerprint, mark.fingerprint):
-                return recent.key
+        if (recent := self._recent.alike(mark.fingerprint)) is not None:
+            return recent
         at = event.at.timestamp() * 1e6
         reach = COPIES_WITHIN.total_seconds() * 1e6
         alike = [each for each in found.near if near.alike(each[1], mark.fingerprint) and abs(each[2] - at) <= reach]
         return min(alike, key=lambda each: each[2])[0] if alike else None
-
-    def _note(self, key: str, mark: Mark) -> None:
-        self._recent[key] = _Recent(key, mark.url, mark.fingerprint)
-        while len(self._recent) > RECENT:
-            self._recent.popitem(last=False)
 
     def _by_us(self, facts: Mention) -> bool:
         by = author(facts)

@@ -48,9 +48,24 @@ def _among_postgresql(element: among, compiler: SQLCompiler, **kw: Any) -> str:
     return f"{compiler.process(element.column, **kw)} = ANY({compiler.process(element.keys)}::{kind}[])"
 
 
+class given(sa.ColumnElement[Any]):  # noqa: N801 — as `among`
+    """A value of *kind* that the statement is run with under *name*."""
+
+    inherit_cache = True
+
+    def __init__(self, name: str, kind: sa.types.TypeEngine[Any]) -> None:
+        self.type = kind
+        self.value: sa.BindParameter[Any] = sa.bindparam(name)
+
+
+@compiles(given)
+def _given(element: given, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.value)
+
+
 class SetRead:
-    """A select with one `among(...)` in it; its other values stand in the statement. Rows are tuples of driver
-    values."""
+    """A select with one `among(...)` in it, and perhaps a `given(...)`; its other values stand in the statement. Rows
+    are tuples of driver values."""
 
     def __init__(self, select: sa.Select[Any]) -> None:
         literal = {"literal_binds": True}
@@ -62,14 +77,14 @@ class SetRead:
         """The statement in the words of *dialect*, with one parameter, `keys`."""
         return self._sql[dialect]
 
-    def __call__(self, conn: sa.Connection, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """The rows for *keys*; no statement is sent for an empty set."""
+    def __call__(self, conn: sa.Connection, keys: Sequence[Any], **values: Any) -> list[tuple[Any, ...]]:
+        """The rows for *keys*, with *values* where they are `given`; no statement is sent for an empty set."""
         if not keys:
             return []
         name = conn.dialect.name
         value = orjson.dumps(list(keys)).decode() if name == "sqlite" else list(keys)
         cursor = conn.connection.cursor()
-        cursor.execute(self._sql[name], {"keys": value})
+        cursor.execute(self._sql[name], {"keys": value, **values})
         rows = list(cursor.fetchall())
         cursor.close()
         return rows

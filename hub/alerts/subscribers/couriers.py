@@ -25,6 +25,9 @@ from hub.store import Lane, Store
 log = logging.getLogger(__name__)
 
 CLEANING_SECONDS = 3600.0
+RAISED_SECONDS = 0.05
+"""How long it may take until what became of an alert is looked at, so that one look serves a flood."""
+
 SWEEP_SECONDS = 60.0
 SWEPT, SWEPT_AT_START = timedelta(minutes=10), timedelta(days=7)
 """How far back it is looked for what was not told."""
@@ -118,6 +121,7 @@ class Couriers:
                     await self._news.wait()
             except TimeoutError:
                 continue
+            await asyncio.sleep(RAISED_SECONDS)
             self._news.clear()
 
     def _hear(self, event: LiveEvent) -> None:
@@ -144,7 +148,8 @@ class Couriers:
 
         self._heard = set()
         try:
-            await self._store.write(work, Lane.BULK)
+            if await self._store.read(events.anybody_listens):
+                await self._store.write(work, Lane.BULK)
         except Exception:
             self._heard |= heard
             raise

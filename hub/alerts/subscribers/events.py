@@ -25,6 +25,13 @@ _IDS = ("company", "deal", "case", "conversation", "query", "task", "booking", "
 """The ids in `alerts.about` that are told."""
 
 
+def anybody_listens(conn: Connection) -> bool:
+    """Whether there is a subscriber at all."""
+    return (
+        conn.execute(sa.select(sa.literal(1)).select_from(subscribers).where(subscribers.c.enabled)).first() is not None
+    )
+
+
 def caught_up(
     conn: Connection,
     new_id: Callable[[], int],

@@ -30,6 +30,9 @@ MOST_ATTEMPTS = 40
 GATHERED_SECONDS = 0.01
 """How long it may take until it is written down that something was told, while more is under way."""
 
+RAISED_SECONDS = 0.05
+"""How long it may take until what was raised is looked for: one look then finds all that a flood raises."""
+
 Read = Callable[[Connection, Sequence[Claimed]], Mapping[int, What | str]]
 """What is to be told, by the telling's id; a text where it is not to be told any more, which says why."""
 
@@ -95,6 +98,7 @@ class Couriers:
                     await self._news.wait()
             except TimeoutError:
                 continue
+            await asyncio.sleep(RAISED_SECONDS)
             self._news.clear()
 
     async def _due(self) -> list[str]:

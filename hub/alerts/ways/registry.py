@@ -12,9 +12,11 @@ from hub.alerts.ways.way import CHAT, MAIL, PUSH, SMS
 from hub.config import Config
 from hub.contracts import Misconfigured, Sender, Teller
 from hub.formats.handles import display
+from hub.store.sets import SetRead, among
 from hub.store.way_tables import ways
 from hub.vocabulary import Channel
 
+_MADE = SetRead(sa.select(ways.c.id, ways.c.kind, ways.c.label).where(among(ways.c.agent)).order_by(ways.c.id))
 _SCHEMES = {MAIL: "mailto:", SMS: "tel:"}
 _CHANNELS = {MAIL: Channel.EMAIL, SMS: Channel.SMS}
 
@@ -119,6 +121,5 @@ def reach_of(config: Config) -> Reach:
 def ways_of(conn: Connection, config: Config, agent: str, reach: Reach | None = None) -> tuple[WayOf, ...]:
     """All ways of *agent*, those that she made herself last. *reach* spares building plug-ins each time."""
     reach = reach or reach_of(config)
-    mine = sa.select(ways.c.id, ways.c.kind, ways.c.label).where(ways.c.agent == agent).order_by(ways.c.id)
-    made = (WayOf(row.kind, row.id, row.kind, row.label, reach.enabled(PUSH)) for row in conn.execute(mine))
+    made = (WayOf(kind, id, kind, label, reach.enabled(PUSH)) for id, kind, label in _MADE(conn, [agent]))
     return (*reach.of(agent), *made)
