@@ -43,6 +43,7 @@ from hub.contracts import (
     Fetcher,
     Loan,
     Misconfigured,
+    Profiles,
     Recorder,
     Sender,
     Settings,
@@ -142,6 +143,7 @@ class Plugins:
     recorder: Recorder | None = None
     calendar: Calendar | None = None
     fetcher: Fetcher | None = None
+    profiles: Profiles | None = None
     teller: Teller | None = None
 
 
@@ -263,6 +265,7 @@ class Config:
             recorder=build(offers.recorder, of(offers.recorder)),
             calendar=build(offers.calendar, of(offers.calendar)),
             fetcher=build(offers.fetcher, of(offers.fetcher)),
+            profiles=build(offers.profiles, of(offers.profiles)),
             teller=build(offers.teller, of(offers.teller)),
         )
 

@@ -33,6 +33,7 @@ from hub.vocabulary import (
     Letter,
     Media,
     Pressed,
+    Profile,
     Receipt,
     Recording,
     Reply,
@@ -325,6 +326,28 @@ class Fetcher(ABC):
         """The bytes of *file*, at most *most*, with the source's own credentials and from the provider's own hosts
         only: an address elsewhere and what is larger raise `Unsupported`. One that is not there yet raises
         `Unavailable`."""
+
+    async def close(self) -> None:  # noqa: B027 — nothing to do is a full answer
+        """The hub stops: close what is open."""
+
+
+class Profiles(ABC):
+    """Knows the authors of a source's posts where the posts say little of them. Built as `Profiles(settings, setup)`;
+    no I/O in the constructor. Raises as `Dialer`."""
+
+    Settings: ClassVar[type[Settings]]
+
+    most: ClassVar[int] = 25
+    """So many can be asked for at once."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the settings say whom to ask."""
+        return True
+
+    @abstractmethod
+    async def look_up(self, handles: Sequence[str]) -> Mapping[str, Profile]:
+        """What is known of those of *handles*, at most `most`, whom the platform knows."""
 
     async def close(self) -> None:  # noqa: B027 — nothing to do is a full answer
         """The hub stops: close what is open."""

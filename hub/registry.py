@@ -22,6 +22,7 @@ from hub.contracts import (
     Dialer,
     Door,
     Fetcher,
+    Profiles,
     Recorder,
     Sender,
     Settings,
@@ -29,7 +30,7 @@ from hub.contracts import (
     Webhook,
 )
 
-Plugin = Connector | Door | Webhook | Sender | Dialer | Recorder | Calendar | Fetcher | Teller
+Plugin = Connector | Door | Webhook | Sender | Dialer | Recorder | Calendar | Fetcher | Profiles | Teller
 
 
 class UnknownPlugin(LookupError):
@@ -53,6 +54,7 @@ class Provider:
     recorder: type[Recorder] | None = None
     calendar: type[Calendar] | None = None
     fetcher: type[Fetcher] | None = None
+    profiles: type[Profiles] | None = None
     teller: type[Teller] | None = None
 
     @property
@@ -60,7 +62,7 @@ class Provider:
         """The settings of its plug-ins, each class once."""
         plugins = (
             *(self.connector, self.door, self.webhook, self.sender, self.dialer),
-            *(self.recorder, self.calendar, self.fetcher, self.teller),
+            *(self.recorder, self.calendar, self.fetcher, self.profiles, self.teller),
         )
         return tuple(dict.fromkeys(plugin.Settings for plugin in plugins if plugin is not None))
 
@@ -87,6 +89,7 @@ def provider(name: str) -> Provider:
         recorder=_plugin(out, "Recorder", Recorder),
         calendar=_plugin(out, "Calendar", Calendar),
         fetcher=_plugin(out, "Fetcher", Fetcher),
+        profiles=_plugin(out, "Profiles", Profiles),
         teller=_plugin(out, "Teller", Teller),
     )
     if not found.settings:

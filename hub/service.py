@@ -53,6 +53,7 @@ from hub.letters.post import Post
 from hub.live import Live, RedisLive
 from hub.loans import SourceLoan
 from hub.mailroom import Mailroom
+from hub.mentions.authors import Authors
 from hub.mentions.desk import Watch
 from hub.mentions.intake import Intake as PostIntake
 from hub.mentions.watching import Watching
@@ -111,6 +112,7 @@ class Service:
     calendars: Calendars
     alerts: Alerts
     watch: Watch
+    authors: Authors
     ways: Ways
     subscribers: Subscribers
     visitors: Visitors
@@ -146,6 +148,7 @@ class Service:
             sound = Sound(config.telephony.lines, frozenset(recorders))
             fetchers = _ready(config, lend, lambda plugins: plugins.fetcher)
             senders = _ready(config, lend, lambda plugins: plugins.sender)
+            profiles = _ready(config, lend, lambda plugins: plugins.profiles)
             tellers = _ready(config, lend, lambda plugins: plugins.teller)
             reach = Reach(config, senders, tellers)
             rules = Rulebook(config, reach)
@@ -260,6 +263,7 @@ class Service:
                 calendars=calendars,
                 alerts=alerts,
                 watch=watch,
+                authors=Authors(store, ingest, live, profiles),
                 ways=told_by,
                 subscribers=subscribers,
                 visitors=Visitors(config, store, ingest, live, availability, key),

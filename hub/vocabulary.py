@@ -359,6 +359,14 @@ Facts = Message | Call | Meeting | Mention
 
 
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """What a platform shows of somebody who posts: her *name*, and *reach* followers where it says so."""
+
+    name: str = ""
+    reach: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Copy:
     """A place where a message lies: the folder, the id it has there, its flags, and how much of it may be read.
 

@@ -26,7 +26,8 @@ class BlueskySettings(hub.Settings):
     *stream*: every public post is heard, over one of *jetstreams* and in its *wire* format; otherwise only what names
     our account, which is asked for every *poll_seconds*. *look_back_minutes* is where the first reading begins. A
     stream that says nothing for *silence_seconds* counts as broken. *identifier* (a handle or a DID) and *password* (an
-    app password) are the account's, on its server *service*; *app_url* is where people read posts.
+    app password) are the account's, on its server *service*; *app_url* is where people read posts. The names and the
+    followers of authors are asked of *profiles*; "" asks nobody.
     """
 
     stream: bool = True
@@ -39,6 +40,7 @@ class BlueskySettings(hub.Settings):
     password: SecretStr | None = None
     poll_seconds: Annotated[float, Field(gt=0, le=86_400)] = 60
     app_url: Line = "https://bsky.app"
+    profiles: Line = "https://public.api.bsky.app"
 
     @field_validator("jetstreams")
     @classmethod
@@ -49,6 +51,11 @@ class BlueskySettings(hub.Settings):
     @classmethod
     def _is_address(cls, url: str) -> str:
         return secure(url)
+
+    @field_validator("profiles")
+    @classmethod
+    def _is_address_or_nothing(cls, url: str) -> str:
+        return url and secure(url)
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:

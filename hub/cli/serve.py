@@ -102,6 +102,7 @@ async def running(config: Config) -> AsyncGenerator[tuple[Service, str]]:
         await stack.enter_async_context(service.calendars)
         await stack.enter_async_context(service.alerts)
         await stack.enter_async_context(service.watch)
+        await stack.enter_async_context(service.authors)
         await stack.enter_async_context(service.ways)
         await stack.enter_async_context(service.subscribers)
         await stack.enter_async_context(supervisor)

@@ -112,7 +112,7 @@ class Intake:
         asked = [
             (event, facts, found)
             for (event, facts), found in zip(posts, hits, strict=True)
-            if found or facts.addressed or facts.deleted or facts.edited_at or facts.repost_of or self._by_us(facts)
+            if found or facts.addressed or _is_news(facts) or self._by_us(facts)
         ]
         if not asked and not left:
             return Taken((), Heard(samples=self._samples(source, posts)))
@@ -219,6 +219,12 @@ class Intake:
                 by = author(facts)
                 found.append(Sample(event.key, by.handle if by else "", weight, facts))
         return tuple({each.key: each for each in found}.values())
+
+
+def _is_news(facts: Mention) -> bool:
+    """Whether *facts* may say something new of a post that is known: what becomes of it, or who wrote it."""
+    says_nothing = facts.text is None and facts.title is None
+    return bool(facts.deleted or facts.edited_at or facts.repost_of or says_nothing)
 
 
 def _found(conn: Connection, asked: Sequence[tuple[Event, Mention, tuple[Hit, ...]]], marks: dict[str, Mark]) -> _Found:

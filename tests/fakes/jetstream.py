@@ -1,6 +1,7 @@
 """A Jetstream on loopback, in both wire formats: it replays from a cursor, then goes on live, as the public ones do.
 
-It can be cut, forget what is old, refuse connections, tell its last hour again, and be filled with golden frames.
+It can be cut, forget what is old, refuse connections, tell its last hour again, and be filled with golden frames. It
+also answers who the people are, as the public app view does.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ _V2 = frozenset({"cursor", "kinds", "dids", "collections", "maxMessageSizeBytes"
 
 
 class Jetstream:
-    """*told* are the events, in the first wire format with a `seq` each; *asked* the parameters of each connection."""
+    """*told* are the events, in the first wire format with a `seq` each; *asked* the parameters of each connection.
+    *people* are the profiles it knows, by DID, and *looked_up* the DIDs of each question about them."""
 
     def __init__(self) -> None:
         self.port = 0
         self.told: list[dict[str, Any]] = []
         self.asked: list[Mapping[str, list[str]]] = []
+        self.people: dict[str, dict[str, Any]] = {}
+        self.looked_up: list[list[str]] = []
         self.oldest = 0
         self.refuses = 0
         self.repeats = timedelta(0)
@@ -91,6 +95,15 @@ class Jetstream:
     async def refuse(self, _: web.Request) -> web.Response:
         """Nobody may sign in here."""
         return web.json_response({"error": "AuthenticationRequired", "message": "Invalid identifier"}, status=401)
+
+    async def profiles(self, request: web.Request) -> web.Response:
+        """Those of the people asked for whom it knows (the lexicon `app.bsky.actor.getProfiles`)."""
+        actors = request.query.getall("actors", [])
+        self.looked_up.append(actors)
+        if not 1 <= len(actors) <= 25:
+            return web.json_response({"error": "InvalidRequest", "message": "actors"}, status=400)
+        known = [{"did": did, **self.people[did]} for did in actors if did in self.people]
+        return web.json_response({"profiles": known})
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """One stream."""
@@ -168,6 +181,7 @@ async def jetstream() -> AsyncIterator[Jetstream]:
     app = web.Application()
     app.router.add_get("/subscribe", stream.answer)
     app.router.add_get("/xrpc/network.bsky.jetstream.subscribeEvents", stream.answer)
+    app.router.add_get("/xrpc/app.bsky.actor.getProfiles", stream.profiles)
     app.router.add_post("/xrpc/com.atproto.server.createSession", stream.refuse)
     server = TestServer(app, host="127.0.0.1")
     await server.start_server()

@@ -12,7 +12,7 @@ import itertools
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from html import escape, unescape
 from pathlib import Path
@@ -114,6 +114,11 @@ class Mastodon:
         self.notifications = [each for each in self.notifications if each["status"]["id"] != id]
         for stream in self._streams(gone):
             self._tell(stream, "delete", id)
+
+    async def repeat(self) -> None:
+        """The stream says every post again."""
+        for status in list(self.statuses.values()):
+            self._say(status, "update")
 
     async def cut(self) -> None:
         """End every stream."""
@@ -234,11 +239,16 @@ class Mastodon:
         def send() -> None:
             for socket, wanted in self._open.items():
                 if stream in wanted and not socket.closed:
-                    self._sending.add(sending := asyncio.ensure_future(socket.send_json(frame)))
+                    self._sending.add(sending := asyncio.ensure_future(_sent(socket, frame)))
                     sending.add_done_callback(self._sending.discard)
 
         assert self._loop is not None, "it runs"
         self._loop.call_soon_threadsafe(send)
+
+
+async def _sent(socket: web.WebSocketResponse, frame: Mapping[str, Any]) -> None:
+    with suppress(ConnectionError):  # whoever listened is gone
+        await socket.send_json(frame)
 
 
 def _page(query: Mapping[str, str], some: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ def post(
     return Event(key=key, id=id, channel=Channel.SOCIAL, at=at, facts=facts)
 
 
-def repost(key: str, of: str, author: str = "did:plc:fan", reach: int = 0) -> Event:
+def repost(key: str, of: str, author: str = "did:plc:fan", reach: int | None = 0) -> Event:
     """*author* repeats a post."""
     at = datetime.now(UTC)
     facts = Mention(participants=(Participant(author, Role.SENDER),), posted_at=at, reach=reach, repost_of=of)
