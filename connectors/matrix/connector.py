@@ -41,7 +41,7 @@ class Connector(hub.Connector):
         """Yields what is said beyond *cursor*. What was said before the account was connected is not live."""
         homeserver = Homeserver(self._settings, self._source)
         try:
-            reading = Reading(homeserver, self._settings.user)
+            reading = Reading(homeserver, self._settings.user, self._settings.public)
             async with aclosing(self._listen(homeserver, reading, self._progress(cursor))) as arrivals:
                 async for arrival in arrivals:
                     yield arrival

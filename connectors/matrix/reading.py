@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,12 +27,13 @@ _QUOTED = re.compile(r"^> <@[^>\n]+>[^\n]*\n(?:>[^\n]*\n)*\n?")
 
 
 class Reading:
-    """Reads the events of the rooms of *user* (`@name:server`). It remembers names and the latest events, and asks
-    *homeserver* for what it does not know: raises as that does."""
+    """Reads the events of the rooms of *user* (`@name:server`); of *public* rooms as posts. It remembers names and the
+    latest events, and asks *homeserver* for what it does not know: raises as that does."""
 
-    def __init__(self, homeserver: Homeserver, user: str) -> None:
+    def __init__(self, homeserver: Homeserver, user: str, public: Collection[str] = ()) -> None:
         self._homeserver = homeserver
         self._user = user
+        self._public = public
         self._names: dict[tuple[str, str], str] = {}
         self._members: dict[str, Mapping[str, str]] = {}
         self._seen: OrderedDict[str, tuple[str, str, str]] = OrderedDict()  # event → room, sender, thread
@@ -62,7 +64,7 @@ class Reading:
             self.note_state(room, [event] if event.get("type") == "m.room.member" else ())
             item = await self._item(room, event)
             if item is not None:
-                told.append(item)
+                told.append(self._post(room, event, item) if room in self._public else item)
         return told
 
     def receipts(self, room: str, ephemeral: Iterable[Mapping[str, Any]]) -> list[hub.Item]:
@@ -82,7 +84,7 @@ class Reading:
                         told[mine] = hub.Receipt(key=key_of(mine), state=hub.Delivered.READ, at=at)
         return list(told.values())
 
-    async def _item(self, room: str, event: Mapping[str, Any]) -> hub.Item | None:
+    async def _item(self, room: str, event: Mapping[str, Any]) -> hub.Event | None:
         kind, event_id, sender = event.get("type"), event.get("event_id"), event.get("sender")
         if not isinstance(event_id, str) or not isinstance(sender, str):
             return None
@@ -163,6 +165,29 @@ class Reading:
             facts=facts,
             conversation=await self._thread(room, gone),
         )
+
+    def _post(self, room: str, event: Mapping[str, Any], said: hub.Event) -> hub.Event:
+        """A message of a public room as a post, which begins a thread of its own where it stands in none."""
+        message, root = said.facts, said.key.removeprefix("matrix:")
+        assert isinstance(message, hub.Message)
+        if message.deleted:
+            return replace(said, channel=hub.Channel.SOCIAL, facts=hub.Mention(deleted=True), conversation="")
+        named = _content(event).get("m.mentions")
+        users = named.get("user_ids") if isinstance(named, dict) else None
+        answers = message.thread[0] if message.thread else None
+        ours = answers is not None and self._seen.get(answers.removeprefix("matrix:"), ("", ""))[1] == self._user
+        to_us = event["sender"] != self._user and (ours or (isinstance(users, list) and self._user in users))
+        facts = hub.Mention(
+            participants=tuple(each for each in message.participants or () if each.role is hub.Role.SENDER),
+            text=message.text,
+            posted_at=message.sent_at,
+            site=self._user.partition(":")[2],
+            answers=answers,
+            addressed=to_us or None,
+            edited_at=message.edited_at,
+        )
+        where = said.conversation if "/" in said.conversation else f"{room}/{root}"
+        return replace(said, channel=hub.Channel.SOCIAL, facts=facts, conversation=where)
 
     # --- who and where ---
 

@@ -25,14 +25,17 @@ class Sender(hub.Sender):
     (https://spec.matrix.org/latest/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid).
 
     The first file carries the text as its caption (v1.10), further ones are events of their own. In rooms of more than
-    two the message that is answered is quoted.
+    two the message that is answered is quoted. A post of a public room is answered in a thread below it.
     """
 
     Settings = MatrixSettings
 
-    channels: ClassVar[frozenset[hub.Channel]] = frozenset({hub.Channel.CHAT})
+    channels: ClassVar[frozenset[hub.Channel]] = frozenset({hub.Channel.CHAT, hub.Channel.SOCIAL})
     speech: ClassVar[Mapping[hub.Channel, hub.Speech]] = MappingProxyType(
-        {hub.Channel.CHAT: hub.Speech(LONGEST, enclosures=True, largest=LARGEST)}
+        {
+            hub.Channel.CHAT: hub.Speech(LONGEST, enclosures=True, largest=LARGEST),
+            hub.Channel.SOCIAL: hub.Speech(LONGEST),
+        }
     )
 
     def __init__(self, settings: MatrixSettings, setup: hub.Setup) -> None:

@@ -11,13 +11,16 @@ import hub
 from connectors.matrix.names import handle_of
 
 UserId = Annotated[str, StringConstraints(pattern=r"^@[^:\s]+:\S+$", max_length=255)]
+# Without a server from room version 12 on (https://spec.matrix.org/latest/appendices/#room-ids).
+RoomId = Annotated[str, StringConstraints(pattern=r"^![^/\s]+$", max_length=255)]
 
 
 class MatrixSettings(hub.Settings):
     """The account on its homeserver: *user* is `@name:server`, *access_token* what the homeserver gave it.
 
     The first reading takes the messages of the last *days*. Invitations are accepted from nobody, from those *listed*
-    in *accept_from* (`@name:server`, or a whole `server`), or from anyone; what is not accepted stays open.
+    in *accept_from* (`@name:server`, or a whole `server`), or from anyone; what is not accepted stays open. What
+    is said in the *public* rooms (`!id:server`) are posts among which queries look, and no messages to us.
     """
 
     homeserver: str
@@ -26,6 +29,7 @@ class MatrixSettings(hub.Settings):
     days: int = Field(30, ge=0, le=3650)
     accept: Literal["nobody", "listed", "anyone"] = "nobody"
     accept_from: tuple[Annotated[str, StringConstraints(min_length=1, max_length=255)], ...] = ()
+    public: frozenset[RoomId] = frozenset()
 
     @field_validator("homeserver")
     @classmethod

@@ -212,3 +212,38 @@ async def test_several_files_are_one_message_of_ours_and_a_thread_is_answered_in
     talk.ada.say(talk.room, "end")
     items, _ = await all_of(talk.connector(), 3)
     assert [(event.key, facts.text) for event, facts in events(items)][1:-1] == [(sent.key, "These")]
+
+
+async def test_what_is_said_in_a_public_room_are_posts_and_each_begins_a_thread(talk: Talk) -> None:
+    room, public = talk.room, {"public": [talk.room]}
+    post = talk.ada.say(room, "The new lamp of ExampleBrand is bright")
+    named = {"msgtype": "m.text", "body": "What do you say?", "m.mentions": {"user_ids": [talk.us.user]}}
+    question = talk.ada.say(room, named)
+    relation = {"rel_type": "m.thread", "event_id": post}
+    ours = talk.us.say(room, {"msgtype": "m.text", "body": "Thank you", "m.relates_to": relation})
+    answer = {"msgtype": "m.text", "body": "You too", "m.relates_to": {"m.in_reply_to": {"event_id": ours}}}
+    answered = talk.ada.say(room, answer)
+    talk.ada.edit(room, post, "The new lamp of ExampleBrand is very bright")
+    talk.ada.take_back(room, question)
+    items, _ = await all_of(talk.connector(**public), 5)
+    told = [item for item in items if isinstance(item, hub.Event)]
+    assert {each.channel for each in told} == {hub.Channel.SOCIAL}
+    assert [(each.key, each.conversation) for each in told] == [
+        (key_of(post), f"{room}/{post}"),
+        (key_of(ours), f"{room}/{post}"),
+        (key_of(answered), f"{room}/{answered}"),
+        (key_of(post), f"{room}/{post}"),
+        (key_of(question), ""),
+    ]
+    said, mine, reply, edit, gone = (each.facts for each in told)
+    assert isinstance(said, hub.Mention)
+    assert (said.text, said.addressed) == ("The new lamp of ExampleBrand is bright", None)
+    assert [each.name for each in said.participants or ()] == ["Ada Lovelace"]
+    assert isinstance(mine, hub.Mention)
+    assert mine.addressed is None
+    assert isinstance(reply, hub.Mention)
+    assert (reply.answers, reply.addressed) == (key_of(ours), True)
+    assert isinstance(edit, hub.Mention)
+    assert edit.text == "The new lamp of ExampleBrand is very bright"
+    assert edit.edited_at is not None
+    assert gone == hub.Mention(deleted=True)
