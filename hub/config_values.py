@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from pydantic import BaseModel, ValidationError
 from hub.formats import handles
 from hub.references import alternatives
 from hub.registry import nearest
+
+_zones = cache(available_timezones)
 
 LANGUAGES = ("en", "zh-Hans", "zh-Hant")
 
@@ -84,7 +87,7 @@ def region(text: str) -> str:
 
 def timezone(text: str) -> str:
     """A name of the IANA time zone database."""
-    known = available_timezones()
+    known = _zones()
     if text not in known:
         raise ValueError(
             f'there is no time zone "{text}". Write one such as "{nearest(text, known) or "Europe/Berlin"}".'

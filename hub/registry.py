@@ -9,8 +9,10 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
@@ -115,13 +117,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _offered(folder: str) -> dict[str, str | EntryPoint]:
     """What *folder* and its entry points hold, by name: the module to import, or the entry point to load."""
-    offered: dict[str, str | EntryPoint] = {point.name: point for point in entry_points(group=f"hub.{folder}")}
+    offered: dict[str, str | EntryPoint] = {
+        point.name: point for point in _entry_points(f"hub.{folder}", tuple(sys.path))
+    }
     package = importlib.import_module(folder)
     for module in pkgutil.iter_modules(package.__path__):
         if module.name in offered:
             raise BrokenPlugin(f'Two plug-ins are called "{module.name}": {folder}.{module.name} and an entry point.')
         offered[module.name] = f"{folder}.{module.name}"
     return offered
+
+
+@cache
+def _entry_points(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """What is installed on *path*. To look through it takes longer than to read the whole config."""
+    return tuple(entry_points(group=group))
 
 
 def _module(offer: str | EntryPoint) -> ModuleType:

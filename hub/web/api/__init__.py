@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import cache
+
 import orjson
 from aiohttp import web
 
@@ -82,9 +85,14 @@ def add_routes(app: web.Application) -> None:
         app.router.add_route(endpoint.method, endpoint.path, endpoint.__call__)
         if endpoint.method == "GET":
             app.router.add_route("HEAD", endpoint.path, endpoint.__call__)
-    described = orjson.dumps(document(ENDPOINTS))
-
-    async def openapi(request: web.Request) -> web.Response:
-        return web.Response(body=described, content_type="application/json")
-
     app.router.add_get("/api/v1/openapi.json", openapi)
+
+
+async def openapi(request: web.Request) -> web.Response:
+    """The page that describes them. It is written when it is first asked for, beside the loop: it takes a while."""
+    return web.Response(body=await asyncio.to_thread(_described), content_type="application/json")
+
+
+@cache
+def _described() -> bytes:
+    return orjson.dumps(document(ENDPOINTS))
