@@ -7,7 +7,7 @@ import csv
 import io
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ from hub.mentions.marking import Marking
 from hub.mentions.preview import Preview
 from hub.mentions.queries import Stored, Unknown
 from hub.mentions.query import Post, Proposal, parse, proposals
-from hub.mentions.watching import Watching
+from hub.mentions.watching import Watched, Watching
 from hub.privacy.visibility import Actor
 from hub.store import Store
 from hub.timeline import Place
@@ -38,13 +38,15 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LOOK_SECONDS = 5.0
-"""So often it is looked whether another hub changed a query."""
+"""So often it is looked whether another hub changed a query, and of which there is so much talk that it may be a
+spike."""
 
 JUDGE_SECONDS = 60.0
 TIDY_SECONDS = 3600.0
 EXPORTED_AT_ONCE = 200
 MOST_EXPORTED = 50_000
 
+_UTC = ZoneInfo("UTC")
 _COLUMNS = (
     "posted_at", "author", "author_url", "site", "source", "title", "text", "url", "language", "sentiment",
     "confidence", "reach", "spread", "state", "owner", "queries",
@@ -70,6 +72,7 @@ class Watch:
         self._watching = watching
         self._book = book
         self._clock = clock
+        self._busy: Mapping[int, int] = {}
         self._running: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -93,7 +96,18 @@ class Watch:
 
     async def judge(self) -> None:
         """Begin and end spikes and silences as of now."""
-        watched, now = tuple(self._watching.queries.values()), self._clock()
+        await self._judge(tuple(self._watching.queries.values()))
+
+    async def look(self) -> None:
+        """Begin spikes of which there was no word when it was last looked."""
+        watched, now = self._watching.queries, self._clock()
+        busy = await self._store.read(lambda conn: keeper.busy(conn, [*watched], now))
+        grown = [id for id, count in busy.items() if count > self._busy.get(id, 0)]
+        self._busy = busy
+        await self._judge(tuple(watched[id] for id in grown if id in watched))
+
+    async def _judge(self, watched: Sequence[Watched]) -> None:
+        now = self._clock()
         if not watched:
             return
 
@@ -122,9 +136,11 @@ class Watch:
     async def make(self, actor: Actor, name: str, text: str, agents: Sequence[str]) -> Stored:
         """Watch for something new. Raises `QueryError`."""
         id, entry, now = self._store.ids(), self._store.ids(), self._clock()
+        before = await self._before(text)
 
         def work(conn: Connection) -> Stored:
             made = queries.make(conn, id, name, text, agents, actor.record, now)
+            queries.expect(conn, id, before)
             audit.note(conn, entry, actor, "query.create", f"query/{id}", now)
             return made
 
@@ -133,9 +149,13 @@ class Watch:
     async def change(self, actor: Actor, query_id: int, version: int, **values: Any) -> Stored:
         """Change a query that is at *version*. Raises `QueryError`, `queries.Stale`, `Unknown`."""
         entry, now = self._store.ids(), self._clock()
+        other = values.get("text", (known := await self.query(query_id)).text) != known.text
+        before = await self._before(values["text"]) if other else {}
 
         def work(conn: Connection) -> Stored:
             changed = queries.change(conn, query_id, version, values, now)
+            if other:
+                queries.expect(conn, query_id, before)
             audit.note(conn, entry, actor, "query.change", f"query/{query_id}", now)
             return changed
 
@@ -237,6 +257,12 @@ class Watch:
 
     # --- the rest ---
 
+    async def _before(self, text: str) -> Mapping[datetime, int]:
+        """What *text* would have found in each hour of late; nothing where there was no time to look at all. Raises
+        `QueryError`."""
+        found = await self.preview(text, _UTC)
+        return found.by_hour if found.looked == found.kept else {}
+
     async def _changed(self, work: Callable[[Connection], T]) -> T:
         done = await self._store.write(work)
         await self.refresh()
@@ -251,6 +277,7 @@ class Watch:
                 if time.monotonic() - judged >= JUDGE_SECONDS:
                     judged = time.monotonic()
                     await self.judge()
+                await self.look()
                 if time.monotonic() - tidied >= TIDY_SECONDS:
                     tidied = time.monotonic()
                     await self.tidy()

@@ -17,14 +17,21 @@ from hub.live import LiveEvent
 from hub.mentions.reading import episodes
 from hub.mentions.reading.episodes import Expected
 from hub.mentions.watching import Watched
+from hub.store.columns import micros
 from hub.store.mention_tables import mention_counts, mention_episodes, mention_matches, mentions, posts
 from hub.store.schema import interactions, sources
+from hub.store.sets import SetRead, among, given
 
 WEEKS = 8
 QUIET_HOURS = 6
 HOUR = timedelta(hours=1)
 _DEAF = ("connecting", "waiting", "failed", "rejected", "misconfigured", "off")
 WEEK = timedelta(days=7)
+_BUSY = SetRead(
+    sa.select(mention_counts.c.query_id, mention_counts.c["count"]).where(
+        among(mention_counts.c.query_id), mention_counts.c.hour == given("hour", mention_counts.c.hour.type)
+    )
+)
 
 
 def judge(
@@ -46,6 +53,12 @@ def judge(
         return []
     news = raised(conn, facts, book, new_id, now)
     return [*news, LiveEvent("watch", {"queries": sorted({str(fact.query_id) for fact in facts})})]
+
+
+def busy(conn: Connection, queries: Sequence[int], now: datetime) -> dict[int, int]:
+    """Those of *queries* of which there are so many mentions in this hour that it may be a spike, with their number."""
+    hour = micros(now.replace(minute=0, second=0, microsecond=0))
+    return {id: count for id, count in _BUSY(conn, sorted(queries), hour=hour) if count >= episodes.MINIMUM}
 
 
 def _counts(conn: Connection, query_id: int, now: datetime) -> dict[datetime, int]:

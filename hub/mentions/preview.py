@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -51,6 +51,7 @@ class Preview:
     estimated: int
     days: int
     by_day: dict[date, int]
+    by_hour: dict[datetime, int]
     sample: tuple[Sampled, ...]
     looked: int
     kept: int
@@ -66,6 +67,7 @@ def preview(conn: Connection, query: Query, days: int, now: datetime, zone: Zone
     ).scalar_one()
     count, estimated, looked = 0, 0.0, 0
     by_day: dict[date, float] = defaultdict(float)
+    by_hour: dict[datetime, float] = defaultdict(float)
     shown: list[Sampled] = []
     for chunk in _chunks(conn, since):
         found = matcher.matching([post_of(facts, source) for _, source, facts, _, _ in chunk])
@@ -74,12 +76,15 @@ def preview(conn: Connection, query: Query, days: int, now: datetime, zone: Zone
             if hits:
                 count, estimated = count + 1, estimated + weight
                 by_day[at.astimezone(zone).date()] += weight
+                written = min(facts.posted_at or at, at).astimezone(UTC)
+                by_hour[written.replace(minute=0, second=0, microsecond=0)] += weight
                 if len(shown) < SHOWN:
                     shown.append(_sampled(key, source, facts, at, hits[0].spans))
         if time.monotonic() > until:
             break
     days_of = {day: round(number) for day, number in sorted(by_day.items())}
-    return Preview(count, round(estimated), days, days_of, tuple(shown), looked, kept)
+    hours_of = {hour: round(number) for hour, number in sorted(by_hour.items())}
+    return Preview(count, round(estimated), days, days_of, hours_of, tuple(shown), looked, kept)
 
 
 def _chunks(conn: Connection, since: datetime) -> Iterator[list[tuple[str, str, Mention, datetime, float]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub.mentions.query import parse
-from hub.store.mention_tables import mention_matches, mentions, watch_queries
+from hub.store.mention_tables import mention_counts, mention_matches, mentions, watch_queries
 
 LONGEST_NAME = 100
 
@@ -92,6 +92,14 @@ def change(conn: Connection, query_id: int, version: int, values: dict[str, Any]
     if not conn.execute(changed).rowcount:
         raise Stale(by_id(conn, query_id).version)
     return by_id(conn, query_id)
+
+
+def expect(conn: Connection, query_id: int, by_hour: Mapping[datetime, int]) -> None:
+    """What a query would have found in each hour stands for what it has found, so that what is usual is known."""
+    conn.execute(mention_counts.delete().where(mention_counts.c.query_id == query_id))
+    rows = [{"query_id": query_id, "hour": hour, "count": count} for hour, count in by_hour.items()]
+    if rows:
+        conn.execute(mention_counts.insert(), rows)
 
 
 def archive(conn: Connection, query_id: int, now: datetime) -> None:

@@ -112,3 +112,28 @@ async def test_a_source_that_is_down_is_no_silence(office: Office) -> None:
     await watch.judge()
     assert await told(office) == []
     assert await watch.episodes() == []
+
+
+async def test_a_spike_is_noticed_between_two_rounds_and_once(office: Office) -> None:
+    watch, clock, query = await watching(office, 4)
+    for minute, number in ((5, 9), (6, 30), (7, 30), (8, 31)):
+        clock.now = MONDAY + timedelta(minutes=minute)
+        await count(office, query, MONDAY, number)
+        await watch.look()
+        assert bool(await told(office)) == (number >= 30)
+    assert await told(office) == [("spike", "ada", "open")]
+
+
+async def test_what_is_usual_is_known_of_a_new_query_from_what_was_heard_before_it(office: Office) -> None:
+    service, now = office.service, datetime.now(UTC)
+    heard = [now - timedelta(weeks=week) for week in (1, 2, 3, 4) for _ in range(30)]
+    heard += [now] * 45
+    await service.ingest.record(
+        "feed", [post(f"feed:{place}", f"Lamps, number {place}", at=at) for place, at in enumerate(heard)]
+    )
+    made = await service.watch.make(HUB, "Lamps", "lamps", ["ada"])
+    await service.watch.judge()
+    assert await told(office) == [], "45 are not many where 30 are usual"
+    other = await service.watch.change(HUB, made.id, made.version, text="lamps 120 OR 121")
+    counts = sa.select(sa.func.sum(mention_counts.c.count)).where(mention_counts.c.query_id == other.id)
+    assert await service.store.read(lambda conn: conn.scalar(counts)) == 2
