@@ -46,9 +46,8 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield f"sqlite:///{path}"
         return
     server: PostgreSQL = request.getfixturevalue("postgres")
-    name = server.create(server.prepared("migrated", _migrate))
-    yield server.url(name)
-    server.drop(name)
+    with server.lent(server.prepared("migrated", _migrate)) as name:
+        yield server.url(name)
 
 
 @pytest.fixture

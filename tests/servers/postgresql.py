@@ -31,6 +31,7 @@ class PostgreSQL:
         self.port = port
         self._numbers = count(1)
         self._prepared: set[str] = set()
+        self._emptied: dict[str, list[str]] = {}
 
     def url(self, database: str) -> str:
         """The address of *database* as ``[hub] store`` takes it."""
@@ -59,13 +60,52 @@ class PostgreSQL:
     def prepared(self, name: str, prepare: Callable[[str], None]) -> str:
         """The name of a template database that ``prepare(url)`` filled, once for this cluster.
 
-        ``create(template)`` copies it in some hundredths of a second, which is faster than migrating anew.
+        ``create(template)`` copies it in some tenths of a second, which is faster than migrating anew.
         """
         if name not in self._prepared:
             self._run("CREATE DATABASE {} TEMPLATE {}", name, "template0")
             prepare(self.url(name))
             self._prepared.add(name)
         return name
+
+    @contextmanager
+    def lent(self, template: str) -> Iterator[str]:
+        """A database that is as *template*, whose own tables are empty. What is written into it goes afterwards, and it
+        is lent again: that takes a fiftieth of copying the template."""
+        free = self._emptied.setdefault(template, [])
+        name = free.pop() if free else self.create(template)
+        before = self._shape(name)
+        yield name
+        if self._shape(name) != before:
+            self.drop(name)
+            return
+        self._empty(name)
+        free.append(name)
+
+    def _empty(self, database: str) -> None:
+        """Cut off whoever is connected to *database*, and delete all rows."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+            ).fetchall()
+            # In any order, whatever refers to what.
+            connection.execute("SET session_replication_role = replica")
+            statements = [sql.SQL("DELETE FROM {}").format(sql.Identifier(table)) for (table,) in tables]
+            connection.execute(sql.SQL("; ").join(statements))
+
+    def _shape(self, database: str) -> tuple[object, ...]:
+        """What changes when somebody changes tables, or has written so much that a new database is quicker."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            shape = connection.execute(
+                "SELECT count(*), max(oid), (SELECT count(*) FROM pg_attribute), (SELECT count(*) FROM pg_constraint),"
+                " pg_database_size(current_database()) > 30000000 FROM pg_class"
+            ).fetchone()
+            assert shape is not None
+            return shape
 
     def _run(self, statement: LiteralString, *names: str) -> None:
         # CREATE DATABASE can't run inside a transaction.

@@ -34,6 +34,27 @@ def test_a_prepared_template_is_filled_once_and_copied(postgres: PostgreSQL) -> 
     assert len(prepared) == 1
 
 
+def test_what_is_lent_comes_back_empty_and_what_was_changed_is_thrown_away(postgres: PostgreSQL) -> None:
+    def prepare(url: str) -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE TABLE lent (number integer PRIMARY KEY)")
+            connection.execute("CREATE TABLE after (number integer REFERENCES lent)")
+
+    template = postgres.prepared("lending", prepare)
+    with postgres.lent(template) as first:
+        still = psycopg.connect(postgres.url(first), autocommit=True)
+        still.execute("INSERT INTO lent VALUES (1)")
+        still.execute("INSERT INTO after VALUES (1)")
+    with postgres.lent(template) as second, psycopg.connect(postgres.url(second), autocommit=True) as connection:
+        assert second == first
+        assert connection.execute("SELECT count(*) FROM lent, after").fetchone() == (0,)
+        connection.execute("ALTER TABLE lent ADD COLUMN text text")
+    with pytest.raises(psycopg.OperationalError):
+        still.execute("SELECT 1")
+    with postgres.lent(template) as third:
+        assert third != first
+
+
 @pytest.mark.parametrize(("durable", "fsync"), [(True, "on"), (False, "off")])
 def test_what_was_committed_is_there_after_a_restart(durable: bool, fsync: str) -> None:
     with postgresql(durable=durable) as server:
