@@ -173,6 +173,9 @@ def _lines(reader: Reader, row: sa.Row[Any], known: _Known) -> tuple[str, ...]:
         found.append(title)
     if (count := _count(row)) > 1 and row.kind != MORE:
         found.append(reader.gettext("%(count)s times") % {"count": reader.number(count)})
+    if row.kind in ("spike", "silence") and "seen" in (values := row.about.get("values", {})):
+        said = reader.gettext("%(seen)s in an hour, usually %(usual)s")
+        found.append(said % {name: reader.number(values[name]) for name in ("seen", "usual")})
     return tuple(found)
 
 
