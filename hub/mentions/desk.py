@@ -108,6 +108,7 @@ class Watch:
 
     async def _judge(self, watched: Sequence[Watched]) -> None:
         now = self._clock()
+        watched = await self._store.read(lambda conn: keeper.moved(conn, watched, now))
         if not watched:
             return
 

@@ -18,7 +18,14 @@ from hub.mentions.reading import episodes
 from hub.mentions.reading.episodes import Expected
 from hub.mentions.watching import Watched
 from hub.store.columns import micros
-from hub.store.mention_tables import mention_counts, mention_episodes, mention_matches, mentions, posts
+from hub.store.mention_tables import (
+    mention_counts,
+    mention_episodes,
+    mention_matches,
+    mentions,
+    posts,
+    watch_queries,
+)
 from hub.store.schema import interactions, sources
 from hub.store.sets import SetRead, among, given
 
@@ -27,11 +34,25 @@ QUIET_HOURS = 6
 HOUR = timedelta(hours=1)
 _DEAF = ("connecting", "waiting", "failed", "rejected", "misconfigured", "off")
 WEEK = timedelta(days=7)
+_CHUNK = 500
+_OPEN = sa.select(mention_episodes.c.query_id).where(mention_episodes.c.ended_at.is_(None))
 _BUSY = SetRead(
     sa.select(mention_counts.c.query_id, mention_counts.c["count"]).where(
         among(mention_counts.c.query_id), mention_counts.c.hour == given("hour", mention_counts.c.hour.type)
     )
 )
+
+
+def moved(conn: Connection, queries: Sequence[Watched], now: datetime) -> list[Watched]:
+    """Those of *queries* of which an episode is open or would begin. It only reads: of a thousand queries that takes a
+    moment in which nobody could write."""
+    ids, hour = [watched.id for watched in queries], now.replace(minute=0, second=0, microsecond=0)
+    counts, found = _counts(conn, ids, now), set(conn.scalars(_OPEN))
+    return [
+        watched
+        for watched in queries
+        if watched.id in found or _spiking(counts[watched.id], hour) or _silent(counts[watched.id], hour)
+    ]
 
 
 def judge(
@@ -45,10 +66,10 @@ def judge(
     """Begin and end the episodes of *queries* as of *now*. *stale*: whether what a query is usually found by may not
     have been heard lately, so that silence says nothing. Answers what to tell the screens."""
     facts: list[Fact] = []
+    counts = _counts(conn, [watched.id for watched in queries], now)
     for watched in queries:
-        counts = _counts(conn, watched.id, now)
-        facts += _spike(conn, watched, counts, new_id, now)
-        facts += _silence(conn, watched, counts, new_id, now, stale)
+        facts += _spike(conn, watched, counts[watched.id], new_id, now)
+        facts += _silence(conn, watched, counts[watched.id], new_id, now, stale)
     if not facts:
         return []
     news = raised(conn, facts, book, new_id, now)
@@ -61,13 +82,22 @@ def busy(conn: Connection, queries: Sequence[int], now: datetime) -> dict[int, i
     return {id: count for id, count in _BUSY(conn, sorted(queries), hour=hour) if count >= episodes.MINIMUM}
 
 
-def _counts(conn: Connection, query_id: int, now: datetime) -> dict[datetime, int]:
-    rows = conn.execute(
-        sa.select(mention_counts.c.hour, mention_counts.c.count).where(
-            mention_counts.c.query_id == query_id, mention_counts.c.hour > now - (WEEKS + 1) * WEEK
-        )
-    )
-    return {row.hour: row._mapping["count"] for row in rows}
+def _counts(conn: Connection, ids: Sequence[int], now: datetime) -> dict[int, dict[datetime, int]]:
+    """Of each query the counts of the hours that matter now, and its first hour, as 0 where that is none of them."""
+    hour, counts = now.replace(minute=0, second=0, microsecond=0), mention_counts.c
+    hours = [hour - back * HOUR - week * WEEK for back in range(QUIET_HOURS + 1) for week in range(WEEKS + 1)]
+    earliest = sa.select(sa.func.min(counts.hour)).where(counts.query_id == watch_queries.c.id).scalar_subquery()
+    found: dict[int, dict[datetime, int]] = {id: {} for id in ids}
+    for start in range(0, len(ids), _CHUNK):
+        some = ids[start : start + _CHUNK]
+        rows = sa.select(mention_counts).where(counts.query_id.in_(some), counts.hour.in_(hours))
+        for row in conn.execute(rows):
+            found[row.query_id][row.hour] = row._mapping["count"]
+        firsts = sa.select(watch_queries.c.id, earliest.label("hour")).where(watch_queries.c.id.in_(some))
+        for row in conn.execute(firsts):
+            if row.hour is not None:
+                found[row.id].setdefault(row.hour, 0)
+    return found
 
 
 def usual(counts: dict[datetime, int], hour: datetime) -> Expected:
@@ -83,17 +113,15 @@ def _spike(
     """The current hour may only begin one, for it is not over; the one before may also end it."""
     hour = now.replace(minute=0, second=0, microsecond=0)
     open_ = _open(conn, watched.id, "spike")
+    if open_ is None:
+        found = _spiking(counts, hour)
+        return [_began(conn, watched, "spike", new_id, *found, counts[found[0]], now)] if found else []
     for at in (hour - HOUR, hour):
-        seen, expected = counts.get(at, 0), usual(counts, at)
-        if open_ is None and episodes.spike_begins(seen, expected):
-            return [_began(conn, watched, "spike", new_id, at, expected.mean, seen, now)]
-        if open_ is not None and seen > open_.peak:
+        if (seen := counts.get(at, 0)) > open_.peak:
             conn.execute(mention_episodes.update().where(mention_episodes.c.id == open_.id).values(peak=seen))
     before = hour - HOUR
     if (
-        open_ is not None
-        and open_.began_at < before
-        and episodes.spike_ends(counts.get(before, 0), usual(counts, before))
+        open_.began_at < before and episodes.spike_ends(counts.get(before, 0), usual(counts, before))
     ) and not episodes.spike_begins(counts.get(hour, 0), usual(counts, hour)):
         return [_ended(conn, watched, open_, now)]
     return []
@@ -115,18 +143,33 @@ def _silence(
             if at >= open_.began_at and episodes.silence_ends(counts.get(at, 0), usual(counts, at)):
                 return [_ended(conn, watched, open_, now)]
         return []
-    for length in range(1, QUIET_HOURS + 1):
-        hours = [hour - place * HOUR for place in range(1, length + 1)]
-        expected = [usual(counts, at) for at in hours]
-        if episodes.silence_begins([counts.get(at, 0) for at in hours], expected):
-            if counts.get(hour, 0) or stale(conn, watched.id):
-                return []
-            return [
-                _began(
-                    conn, watched, "silence", new_id, hours[-1], sum(each.mean for each in expected) / length, 0, now
-                )
-            ]
-    return []
+    found = _silent(counts, hour)
+    if found is None or stale(conn, watched.id):
+        return []
+    return [_began(conn, watched, "silence", new_id, *found, 0, now)]
+
+
+def _spiking(counts: dict[datetime, int], hour: datetime) -> tuple[datetime, float] | None:
+    """The hour in which a spike began, if one did, and how much is usual there: *hour*, which is not over, or the one
+    before it."""
+    for at in (hour - HOUR, hour):
+        if (seen := counts.get(at, 0)) >= episodes.MINIMUM and episodes.spike_begins(seen, usual(counts, at)):
+            return at, usual(counts, at).mean
+    return None
+
+
+def _silent(counts: dict[datetime, int], hour: datetime) -> tuple[datetime, float] | None:
+    """The hour in which a silence began that lasts until now, if there is one, and how much is usual in each of its
+    hours."""
+    expected: list[Expected] = []
+    for place in range(1, QUIET_HOURS + 1):
+        at = hour - place * HOUR
+        if counts.get(hour, 0) or counts.get(at, 0):
+            return None
+        expected.append(usual(counts, at))
+        if episodes.silence_begins([0] * place, expected):
+            return at, sum(each.mean for each in expected) / place
+    return None
 
 
 def _open(conn: Connection, query_id: int, kind: str) -> sa.Row[*tuple[Any, ...]] | None:
