@@ -25,6 +25,8 @@ from hub.store.alert_tables import alerts
 
 log = logging.getLogger(__name__)
 
+LOOK_SECONDS = 1.0
+
 BEHIND = "behind"
 LOST = "lost"
 """What an alert says beside a `State`: we do not keep up, or a test mail did not come back."""
@@ -50,11 +52,10 @@ class Alerts:
         self._happened = happened
         self._open: dict[str, dict[str, str]] = defaultdict(dict)
         self._acts: set[str] = set()
+        self._well: set[tuple[str, str]] | None = set()  # while it is not known what was open before
         self._news: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:
-        for source, state in await self._store.read(_still_open):
-            self._open[source].setdefault(_TROUBLES.get(state, "connection"), state)
         self._telling = asyncio.create_task(self._tell(), name="source alerts")
         return self
 
@@ -77,6 +78,8 @@ class Alerts:
 
     def over(self, source: str, kind: str) -> None:
         """That trouble is over, if there was any."""
+        if self._well is not None:
+            self._well.add((source, kind))
         episode = self._open.get(source)
         if not episode or episode.pop(kind, None) is None or episode:
             return
@@ -85,7 +88,25 @@ class Alerts:
         log.info("source %s is well again", source)
         self._news.put_nowait((source, State.LISTENING.value))
 
+    async def _known(self) -> None:
+        """Learn which episodes are open, however long the store is away."""
+        while True:
+            try:
+                found = await self._store.read(_still_open)
+            except Unavailable:
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            for source, state in found:
+                trouble = _TROUBLES.get(state, "connection")
+                if self._well is not None and (source, trouble) in self._well:
+                    self._news.put_nowait((source, State.LISTENING.value))
+                else:
+                    self._open[source].setdefault(trouble, state)
+            self._well = None
+            return
+
     async def _tell(self) -> None:
+        await self._known()
         while True:
             source, state = await self._news.get()
             try:

@@ -12,9 +12,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from hub.contracts import Unavailable
-from hub.web import api, auth, book, feeds, live, pages, status, visitors, webhooks
+from hub.web import api, auth, book, feeds, live, status, visitors, webhooks
 from hub.web.access import Access
 from hub.web.keys import ACCESS, ERROR_PAGE, SERVICE, SUPERVISOR
+from hub.web.pages import routes as pages
 from hub.web.problems import Problem, from_http
 
 if TYPE_CHECKING:
