@@ -101,7 +101,7 @@ class MentionView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which mentions: "" and None ask for all. *owner* "-" is nobody's. *state* "" leaves out the irrelevant ones. *q*
-    are words in the post."""
+    are words in the post. *addressed* names an account of ours, or does not."""
 
     query: int | None = None
     state: str = ""
@@ -110,6 +110,7 @@ class Filter:
     source: str = ""
     owner: str = ""
     q: str = ""
+    addressed: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -159,6 +160,8 @@ def conditions(conn: Connection, actor: Actor, which: Filter) -> list[sa.ColumnE
         found.append(interactions.c.source == which.source)
     if which.owner:
         found.append(conversations.c.owner == ("" if which.owner == "-" else which.owner))
+    if which.addressed is not None:
+        found.append(mentions.c.addressed.is_(which.addressed))
     if which.since is not None:
         found.append(mentions.c.posted_at >= which.since)
     if which.until is not None:

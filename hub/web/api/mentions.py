@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from pydantic import BaseModel, BeforeValidator, Field
 
+from hub.crm.directory import Directory
 from hub.crm.records import Unknown as UnknownRecord
 from hub.inbox.deeds import Refused as DeedRefused
 from hub.mentions.charts import Step
 from hub.mentions.listing import Filter, MentionView
 from hub.mentions.marking import Marking, Refused
 from hub.mentions.queries import Unknown
-from hub.privacy.visibility import Scope
+from hub.privacy.visibility import Actor, Scope
 from hub.web.access import Visitor
 from hub.web.api.endpoint import (
     Endpoints,
@@ -112,7 +113,8 @@ class MentionList(BaseModel):
 
 
 class Which(Shape):
-    """Which mentions. Without `state` all but the irrelevant ones; `owner` "-" is nobody's."""
+    """Which mentions. Without `state` all but the irrelevant ones; `owner` "-" is nobody's. `addressed`: those that
+    name an account of ours, or only the others."""
 
     query: Id | None = None
     state: State | None = None
@@ -121,6 +123,7 @@ class Which(Shape):
     source: str = ""
     owner: str = ""
     q: str = ""
+    addressed: bool | None = None
     since: Moment | None = Field(None, alias="from")
     until: Moment | None = None
 
@@ -135,6 +138,7 @@ class Which(Shape):
             source=self.source,
             owner=self.owner,
             q=self.q,
+            addressed=self.addressed,
             since=self.since,
             until=self.until,
         )
@@ -155,13 +159,13 @@ class Exported(Which):
 
 class Said(Shape):
     """What is said of a mention; what is left out stays as it is. `deal`, `case`: "" unlinks. `contact`: that is who
-    the author is."""
+    the author is; "" takes it back."""
 
     state: State | None = None
     sentiment: Sentiment | None = None
     language: str | None = Field(None, pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$")
     owner: str | None = None
-    contact: Id | None = None
+    contact: Id | Literal[""] | None = None
     deal: Id | Literal[""] | None = None
     case: Id | Literal[""] | None = None
 
@@ -406,14 +410,22 @@ async def _say(request: web.Request, visitor: Visitor, ids: Sequence[int], said:
             await service.desk.change(actor, list({view.conversation_id for view in views}), values)
             changed = sorted({*changed, *ids})
         if said.contact is not None:
-            for view in views:
-                if view.author:
-                    await service.directory.confirm(actor, view.id, int(said.contact), view.author)
+            await _know(service.directory, actor, [view for view in views if view.author], said.contact)
     except (Refused, DeedRefused) as error:
         raise Problem(422, "refused", str(error)) from error
     except (Unknown, UnknownRecord):
         raise missing() from None
     return changed
+
+
+async def _know(directory: Directory, actor: Actor, views: Sequence[MentionView], contact: str) -> None:
+    for view in views:
+        if contact:
+            await directory.confirm(actor, view.id, int(contact), view.author)
+        else:
+            for each in view.contacts:
+                if each.sure:
+                    await directory.unlink(actor, each.id, view.author)
 
 
 def _time(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:

@@ -5,7 +5,7 @@ import { agent, announce, make, part, say, toast, words } from "./dom.js";
 import { list, shelf } from "./shelf.js";
 import { offerUndo } from "./undo.js";
 
-const desk = () => document.querySelector("#desk [data-conversation]");
+const desk = () => document.querySelector(":is(#desk, #post) [data-conversation]");
 
 export function targets() {
   const ticked = list.ticked();

@@ -369,8 +369,7 @@ export class Composer {
       gone?.restore([id]);
       stored.write(`draft.${login}.${id}`, kept);
       if (id === "new") return (location.href = "/inbox/new");
-      const open = document.querySelector("#desk [data-conversation]")?.dataset.conversation;
-      if (open === id && composer.now) {
+      if (composer.now?.id === id) {
         composer.now.open("draft", kept);
         composer.now.draft.change(kept);
         composer.now.field.focus();

@@ -1,8 +1,8 @@
 // Small things that every module needs: the page's words and state, asking the hub, telling the reader.
 const read = (id) => JSON.parse(document.getElementById(id)?.textContent || "{}");
 
-// What the frame says on every page, and what this page adds to it.
-export const words = { ...read("words"), ...read("page-words") };
+// What the frame says on every page, what this page adds to it, and what it adds to a part that it shares with another.
+export const words = { ...read("words"), ...read("page-words"), ...read("part-words") };
 export const state = read("state");
 export const agent = document.body.dataset.agent ?? "";
 export const login = document.body.dataset.login ?? "";

@@ -16,5 +16,5 @@ document.addEventListener("click", async (event) => {
     toast(error.message);
     button.disabled = false;
   }
-  changed([document.querySelector("#desk [data-conversation]")?.dataset.conversation]);
+  changed([document.querySelector(":is(#desk, #post) [data-conversation]")?.dataset.conversation]);
 });

@@ -1,9 +1,13 @@
 // Watch: what is said of a mention, several at once, news without a shift, and the editor of queries.
 import htmx from "htmx.org";
+import { acts } from "./actions.js";
 import { api } from "./api.js";
+import { choose as chooseOne } from "./chooser.js";
+import { composer } from "./composer.js";
 import { part, say, toast, typing, words } from "./dom.js";
 import { on } from "./live.js";
-import { offerUndo } from "./undo.js";
+import "./texting.js";
+import { offerUndo, undo } from "./undo.js";
 
 const watch = document.getElementById("watch");
 const post = document.getElementById("post");
@@ -13,9 +17,47 @@ const bulk = document.getElementById("watch-bulk");
 const opened = () => post?.querySelector("[data-opened]")?.dataset.opened;
 const ticked = () => [...list.querySelectorAll(".choose-one input:checked")].map((each) => each.value);
 
+const talk = () => post.querySelector("[data-conversation]");
+
 async function again(path, into) {
-  into.innerHTML = await (await part(path)).text();
+  const html = await (await part(path)).text();
+  if (into === post) leave();
+  into.innerHTML = html;
   htmx.process(into);
+  if (into === post) arrived();
+}
+
+// A post has come, with what was answered and the composer; or it goes, and what was begun is kept.
+const arrived = () => talk() && composer.arrive(talk());
+const leave = () => talk() && document.dispatchEvent(new CustomEvent("left", { detail: { id: talk().dataset.conversation } }));
+
+// What was answered, as the hub has it now, under a composer that stays.
+async function answered() {
+  const box = document.createElement("template");
+  box.innerHTML = await (await part(`/watch/${opened()}${location.search}`)).text();
+  const [here, there] = [post, box.content].map((each) => each.querySelector("#answers > .said"));
+  const fresh = box.content.querySelector("#answers");
+  if (here && there) here.replaceWith(there);
+  else if (there) talk().prepend(there);
+  else here?.remove();
+  if (there) htmx.process(there);
+  Object.assign(talk().dataset, fresh.dataset);
+  composer.meanwhile(fresh);
+}
+
+async function whom() {
+  const one = await chooseOne({
+    title: words.whoIsIt,
+    options: async (q) => (await api("GET", `/contacts?${new URLSearchParams({ q, limit: 12 })}`)).items.map((each) => ({ label: each.name, hint: each.company ?? "", face: [...each.name][0], value: each })),
+  });
+  if (one) await known(one.id, one.name);
+}
+
+// Who the author is, or with "" that she is nobody we know.
+async function known(contact, name = "") {
+  const id = opened();
+  const before = post.querySelector("[data-is='']")?.closest(".who-it-is").querySelector("a").pathname.split("/").pop() ?? "";
+  if (await change(id, { contact })) offerUndo(contact ? say("isThem", { name }) : words.notThem, () => change(id, { contact: contact ? "" : before }));
 }
 
 const relist = async () => {
@@ -33,8 +75,10 @@ async function change(id, values) {
     await api("PATCH", `/mentions/${id}`, values);
     if (opened() === id) await again(`/watch/${id}${location.search}`, post);
     await row(id);
+    return true;
   } catch (error) {
     toast(error.message || words.failed);
+    return false;
   }
 }
 
@@ -71,20 +115,31 @@ async function several(values) {
   }
 }
 
+const keys = {
+  r: () => (post.querySelector("[data-answer]") ? composer.open("reply") : post.querySelector("[data-no-answer]")?.focus()),
+  n: () => composer.open("note"),
+  l: () => post.querySelector("[data-link]")?.click(),
+  z: undo,
+};
+
 if (watch) {
   choose();
   watch.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-state], [data-owner], [data-is], [data-offer], [data-bulk-state]");
+    const button = event.target.closest("button");
     if (!button) return;
+    if ("answer" in button.dataset) composer.open("reply");
+    if ("whom" in button.dataset) whom();
+    if ("link" in button.dataset) acts.link();
     const { state, owner, is, offer, text, bulkState } = button.dataset;
     if (state) change(opened(), { state });
     if (owner) change(opened(), { owner });
-    if (is) change(opened(), { contact: is });
+    if (is !== undefined) known(is, button.closest(".who-it-is").querySelector("a").textContent);
     if (offer) leaveOut(offer, text);
     if (bulkState) several({ state: bulkState });
   });
   watch.addEventListener("change", ({ target }) => {
     if (target.matches("[data-sentiment]")) change(opened(), { sentiment: target.value });
+    if (target.matches("[data-language]")) change(opened(), { language: target.value });
     if (target.matches("[data-assign]")) change(opened(), { owner: target.value });
     if (target.id === "bulk-owner" && target.value) several({ owner: target.value }).then(() => (target.value = ""));
     if (target.matches(".choose-one input")) {
@@ -97,14 +152,25 @@ if (watch) {
     if (event.target !== post) return;
     watch.classList.add("at-post");
     choose();
+    arrived();
   });
+  post.addEventListener("htmx:beforeSwap", (event) => event.target === post && leave());
+  arrived();
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "r" || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing() || document.querySelector("dialog[open]")) return;
-    const answer = post.querySelector("[data-answer]");
-    if (!answer) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing() || document.querySelector("dialog[open]")) return;
+    if (event.key !== "z" && !talk()) return;
+    const act = keys[event.key];
+    if (!act || (event.key === "n" && document.querySelector("#pops > .pop"))) return;
     event.preventDefault();
-    answer.click();
+    act();
   });
+  document.addEventListener("conversations", ({ detail: { ids } }) => {
+    const here = talk()?.dataset.conversation;
+    if (!ids.includes(here)) return;
+    if (composer.now?.mode) answered().catch(() => toast(words.failed));
+    else again(`/watch/${opened()}${location.search}`, post).catch(() => toast(words.failed));
+  });
+  on("activity", ({ data }) => talk() && data.conversations?.includes(talk().dataset.conversation) && answered().catch(() => {}));
   news.addEventListener("click", () => relist().catch(() => toast(words.failed)));
   let soon = 0;
   on("watch", () => {
@@ -138,7 +204,7 @@ if (form) {
       failed(error);
     }
   });
-  form.querySelector("[data-archive]")?.addEventListener("click", async () => {
+  form.querySelector("[data-archive-query]")?.addEventListener("click", async () => {
     if (!confirm(words.archive)) return;
     await api("DELETE", `/queries/${id}`).then(() => location.assign("/watch"), failed);
   });

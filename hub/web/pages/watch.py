@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
+from markupsafe import escape
 
+from hub import timeline
 from hub.mentions.listing import FEELINGS, STATES, Filter, MentionView
 from hub.mentions.queries import Unknown
+from hub.privacy.visibility import Actor, Scope
+from hub.store.schema import interactions
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
-from hub.web.pages import frame
+from hub.web.pages import frame, talk
 from hub.web.pages.contacts import read_place, write_place
+from hub.web.pages.talk import Opened, Said
+from hub.web.pages.texting import texting
+from hub.web.pages.writing import NOTHING, Writing
 
 PAGE = 50
 DAYS = (1, 7, 30, 90)
@@ -23,6 +30,12 @@ AROUND = 60
 """So many characters of a post stand before its first match in the list."""
 
 SHOWN = 220
+
+LANGUAGES = (
+    "ar", "bg", "cs", "da", "de", "el", "en", "es", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "nb", "nl",
+    "pl", "pt", "ro", "ru", "sk", "sv", "th", "tr", "uk", "vi", "zh",
+)  # fmt: skip
+"""Languages that one chooses among; a post may be in another."""
 
 Piece = tuple[str, bool]
 
@@ -66,6 +79,18 @@ def around(text: str, spans: Sequence[tuple[int, int]]) -> tuple[Piece, ...]:
     return (("…", False), *found) if begin else found
 
 
+def may_work(request: web.Request) -> bool:
+    """Whether the reader may change something here: posts are public, so that marketers work on them too."""
+    return frame.actor(request).may(Scope.WRITE)
+
+
+def worker(request: web.Request) -> Actor:
+    """Who changes something here. Raises 403 for those who may only read."""
+    if not may_work(request):
+        raise web.HTTPForbidden
+    return frame.actor(request)
+
+
 def outside(url: str) -> str:
     """*url* where a browser may be led to it, else ""."""
     try:
@@ -91,6 +116,12 @@ def states(speaks: Reader) -> dict[str, str]:
     return dict(zip(STATES, (t("New"), t("Seen"), t("Done"), t("Irrelevant")), strict=True))
 
 
+def languages(speaks: Reader) -> dict[str, str]:
+    """The languages that are told apart, by tag, each by its name in the reader's."""
+    named = {tag: speaks.locale.languages.get(tag.replace("-", "_"), tag) for tag in LANGUAGES}
+    return dict(sorted(named.items(), key=lambda each: each[1].casefold()))
+
+
 def asked(request: web.Request) -> dict[str, str]:
     """The filters in the address, those that mean something."""
     given = {name: request.query.get(name, "").strip()[:200] for name in _NAMES}
@@ -98,15 +129,18 @@ def asked(request: web.Request) -> dict[str, str]:
     for name, known in (("state", STATES), ("sentiment", FEELINGS), ("days", [str(day) for day in DAYS])):
         if given[name] not in known:
             given[name] = ""
+    given["addressed"] = "yes" if given["addressed"] == "yes" else ""
     return {name: value for name, value in given.items() if value}
 
 
-_NAMES = ("query", "state", "sentiment", "language", "source", "owner", "q", "days")
+_NAMES = ("query", "state", "sentiment", "language", "source", "owner", "q", "days", "addressed")
 
 
 def which(given: dict[str, str], speaks: Reader) -> Filter:
     """The filters as the desk wants them."""
     values: dict[str, Any] = {name: value for name, value in given.items() if name not in ("query", "days")}
+    if "addressed" in given:
+        values["addressed"] = True
     if "query" in given:
         values["query"] = int(given["query"])
     if "days" in given:
@@ -129,13 +163,13 @@ async def mention(request: web.Request) -> web.Response:
     except Unknown as error:
         raise web.HTTPNotFound from error
     if frame.is_fragment(request):
-        return frame.fragment(request, "watch/_post.html", **_opened(request, view))
+        return frame.fragment(request, "watch/_post.html", **await _opened(request, view))
     return await _page(request, await _list(request), view)
 
 
 async def proposals(request: web.Request) -> web.Response:
     """How the queries that found a mention could leave out its like."""
-    actor = frame.writer(request)
+    actor = worker(request)
     watch = request.app[SERVICE].watch
     try:
         found = await watch.proposals(actor, frame.record_id(request))
@@ -162,7 +196,8 @@ async def _list(request: web.Request) -> dict[str, Any]:
         "feelings": feelings(speaks),
         "states": states(speaks),
         "agents": frame.agents(request),
-        "writes": frame.may_write(request),
+        "languages": languages(speaks),
+        "writes": may_work(request),
     }
 
 
@@ -170,9 +205,13 @@ def _spans(view: MentionView) -> list[tuple[int, int]]:
     return spans_of(view, "text" if view.text else "title")
 
 
-def _opened(request: web.Request, view: MentionView) -> dict[str, Any]:
+async def _opened(request: web.Request, view: MentionView) -> dict[str, Any]:
     speaks = frame.reader(request)
+    opened = await talk.opened(request, speaks, view.conversation_id)
     return {
+        "opened": opened,
+        "said_since": await _since(request, opened, view),
+        "writing": await _writing(request, speaks, view),
         "reader": speaks,
         "view": view,
         "title": pieces(view.title, spans_of(view, "title")),
@@ -181,15 +220,35 @@ def _opened(request: web.Request, view: MentionView) -> dict[str, Any]:
         "feelings": feelings(speaks),
         "states": states(speaks),
         "agents": frame.agents(request),
-        "writes": frame.may_write(request),
+        "languages": languages(speaks),
+        "writes": may_work(request),
         "rest": urlencode(asked(request)),
     }
+
+
+async def _since(request: web.Request, opened: Opened, view: MentionView) -> list[Said]:
+    """What was answered below a post, and noted: words in bubbles, as they were said."""
+    since = [each for each in opened.stream if each.entry is None or each.entry.id != view.id]
+    ids = [each.entry.id for each in since if each.entry]
+    wanted = interactions.c.id.in_(ids)
+    items = await frame.read(request, lambda conn: timeline.among(conn, frame.actor(request), wanted, len(ids) + 1))
+    texts = {item.id: getattr(item.facts, "text", "") or "" for item in items}
+    return [
+        replace(each, kind="text", text=escape(texts.get(each.entry.id, ""))) if each.entry else each for each in since
+    ]
+
+
+async def _writing(request: web.Request, speaks: Reader, view: MentionView) -> Writing:
+    """What an answer begins with, as in the inbox; nothing where the source only reads or the post is gone."""
+    if view.deleted or not may_work(request):
+        return NOTHING
+    return await texting(request.app[SERVICE], frame.actor(request), speaks, view.conversation_id)
 
 
 async def _page(request: web.Request, listed: dict[str, Any], view: MentionView | None) -> web.Response:
     service = request.app[SERVICE]
     episodes = {each.query_id: each for each in await service.watch.episodes() if each.ended_at is None}
-    context = {**listed, **(_opened(request, view) if view else {"view": None})}
+    context = {**listed, **(await _opened(request, view) if view else {"view": None})}
     return await frame.page(
         request,
         "watch/watch.html",

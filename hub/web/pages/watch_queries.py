@@ -13,13 +13,13 @@ from hub.mentions.query import QueryError
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
 from hub.web.pages import frame
-from hub.web.pages.watch import around, outside
+from hub.web.pages.watch import around, outside, worker
 from hub.web.pages.watch_drawing import columns
 
 
 async def edit(request: web.Request) -> web.Response:
     """The editor of a query, or of a new one."""
-    frame.writer(request)
+    worker(request)
     stored = None
     if "id" in request.match_info:
         try:
