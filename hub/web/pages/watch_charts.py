@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from hub.mentions.charts import Bar, Step
+from hub.mentions.charts import Bar, Episode, Step
 from hub.web.i18n import Reader
 from hub.web.keys import SERVICE
 from hub.web.pages import frame
@@ -18,12 +18,14 @@ from hub.web.pages.watch import DAYS, asked, feelings, which
 from hub.web.pages.watch_drawing import columns
 
 ROOM, WIDE = 120, 720
+MOST_LABELS, APART = 5, 46
+MOST_COMPARED = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A step of the charts: *left* and *wide*, top and height of its bar, and its feelings stacked (name, top,
-    height)."""
+    """A step of the charts: *left* and *wide*, top and height of its bar, its feelings stacked (name, top, height), the
+    *episode* that it lies in, *named* where that begins, and the *label* above it."""
 
     bar: Bar
     said: str
@@ -33,6 +35,8 @@ class Drawn:
     high: int
     stack: tuple[tuple[str, int, int], ...]
     episode: str
+    named: bool
+    label: str
 
 
 async def charts(request: web.Request) -> web.Response:
@@ -47,11 +51,15 @@ async def charts(request: web.Request) -> web.Response:
     if request.query.get("format") == "csv":
         return _csv(bars)
     queries = await watch.queries()
-    share = await watch.share(actor, [each.id for each in queries], since, until)
+    compared = _compared(request, [each.id for each in queries])
+    share = await watch.share(actor, compared, since, until)
     query = int(given.get("query", 0)) or None
-    times = [(each.kind, each.began_at, each.ended_at or until) for each in await watch.episodes(query, days)]
+    called = {each.id: each.name for each in queries}
+    # Those of a query that was archived have no name any more, and no chart that they explain.
+    times = [each for each in await watch.episodes(query, days) if each.query_id in called]
     highest = max((each.count for each in bars), default=0)
     most = max((each.count for each in share), default=0)
+    all_of_them = sum(each.count for each in share)
     return await frame.page(
         request,
         "watch/charts.html",
@@ -60,24 +68,51 @@ async def charts(request: web.Request) -> web.Response:
         given={"query": given.get("query", "")},
         days=DAYS,
         chosen=days,
+        compared=compared,
+        episodes=[(each, called[each.query_id]) for each in times],
         drawn=_drawn(speaks, bars, step, highest, times),
         highest=highest,
         total=sum(each.count for each in bars),
         totals={name: sum(getattr(each, name) for each in bars) for name in feelings(speaks)},
         feelings=feelings(speaks),
         share=[
-            (each, one.name, round(each.count / most * 300) if most else 0)
-            for each, one in zip(share, queries, strict=True)
+            (
+                each,
+                called[each.query_id],
+                round(each.count / most * 100) if most else 0,
+                _percent(each.count, all_of_them),
+            )
+            for each in sorted(share, key=lambda each: -each.count)
         ],
     )
 
 
-def _drawn(
-    speaks: Reader, bars: list[Bar], step: Step, highest: int, times: list[tuple[str, datetime, datetime]]
-) -> list[Drawn]:
+def _compared(request: web.Request, known: list[int]) -> list[int]:
+    """The queries whose share is asked for; all of them where none is chosen."""
+    chosen = {frame.number(each) for each in request.query.getall("share", [])[:MOST_COMPARED]}
+    return [each for each in known if each in chosen] or known
+
+
+def _percent(count: int, whole: int) -> int:
+    return round(count / whole * 100) if whole else 0
+
+
+def _labelled(bars: list[Bar]) -> set[int]:
+    """Which bars have their number above them: the highest ones, none of two that touch."""
+    found: set[int] = set()
+    for place in sorted(range(len(bars)), key=lambda place: -bars[place].count):
+        if len(found) == MOST_LABELS or not bars[place].count:
+            break
+        if not any(abs(place - other) < APART * len(bars) / WIDE for other in found):
+            found.add(place)
+    return found
+
+
+def _drawn(speaks: Reader, bars: list[Bar], step: Step, highest: int, times: list[Episode]) -> list[Drawn]:
     width = WIDE / max(1, len(bars))
     length = timedelta(hours=1) if step == "hour" else timedelta(days=1)
-    found = []
+    found: list[Drawn] = []
+    labelled = _labelled(bars)
     for number, bar in enumerate(bars):
         top, high = columns(bar.count, highest, ROOM)
         stack, below = [], ROOM
@@ -86,8 +121,12 @@ def _drawn(
             below -= tall
             stack.append((name, below, tall))
         said = speaks.exact(bar.at) if step == "hour" else speaks.full_date(bar.at.date())
-        kinds = [kind for kind, began, ended in times if began < bar.at + length and ended >= bar.at]
-        found.append(Drawn(bar, said, number * width, width * 0.8, top, high, tuple(stack), kinds[0] if kinds else ""))
+        end = bar.at + length
+        kinds = [each.kind for each in times if each.began_at < end and (each.ended_at or speaks.now) >= bar.at]
+        episode = kinds[0] if kinds else ""
+        left, named = number * width, bool(episode) and (not found or found[-1].episode != episode)
+        label = speaks.number(bar.count) if number in labelled else ""
+        found.append(Drawn(bar, said, left, width, top, high, tuple(stack), episode, named, label))
     return found
 
 
