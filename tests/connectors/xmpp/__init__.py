@@ -1,0 +1,1 @@
+"""The XMPP connector, sender and fetcher, against a real server."""
