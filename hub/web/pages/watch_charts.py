@@ -25,7 +25,7 @@ MOST_COMPARED = 100
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """A step of the charts: *left* and *wide*, top and height of its bar, its feelings stacked (name, top, height), the
-    *episode* that it lies in, *named* where that begins, and the *label* above it."""
+    *episode* that it lies in, and the *label* above it."""
 
     bar: Bar
     said: str
@@ -35,7 +35,6 @@ class Drawn:
     high: int
     stack: tuple[tuple[str, int, int], ...]
     episode: str
-    named: bool
     label: str
 
 
@@ -124,9 +123,8 @@ def _drawn(speaks: Reader, bars: list[Bar], step: Step, highest: int, times: lis
         end = bar.at + length
         kinds = [each.kind for each in times if each.began_at < end and (each.ended_at or speaks.now) >= bar.at]
         episode = kinds[0] if kinds else ""
-        left, named = number * width, bool(episode) and (not found or found[-1].episode != episode)
         label = speaks.number(bar.count) if number in labelled else ""
-        found.append(Drawn(bar, said, left, width, top, high, tuple(stack), episode, named, label))
+        found.append(Drawn(bar, said, number * width, width, top, high, tuple(stack), episode, label))
     return found
 
 
