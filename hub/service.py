@@ -50,7 +50,7 @@ from hub.inbox.waking import Waking
 from hub.ingest import Ingest
 from hub.letters import token
 from hub.letters.post import Post
-from hub.live import Live, RedisLive
+from hub.live import Live
 from hub.loans import SourceLoan
 from hub.mailroom import Mailroom
 from hub.mentions.authors import Authors
@@ -129,7 +129,7 @@ class Service:
             store = await stack.enter_async_context(Store.open(config.store))
             key = await store.write(token.key)
             tokens = token.Tokens(key)
-            live = await stack.enter_async_context(RedisLive(config.redis) if config.redis else Live())
+            live = await stack.enter_async_context(_live(config))
             ours = ours_of(config)
             never = NeverLog(config.privacy.never_log)
             mailroom = await stack.enter_async_context(
@@ -384,6 +384,14 @@ def _webhooks(config: Config) -> Callable[[str], Webhook | None]:
             return None
 
     return find
+
+
+def _live(config: Config) -> Live:
+    if not config.redis:
+        return Live()
+    from hub.live.redis import RedisLive  # a hub by itself does without, and starts sooner
+
+    return RedisLive(config.redis)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -1,6 +1,5 @@
 """Live events: hints to the screens of the agents. What is true stands in SQL; see `hub.pops`."""
 
 from hub.live.bus import Live, LiveEvent, SlowReader, Subscription
-from hub.live.redis import RedisLive
 
-__all__ = ["Live", "LiveEvent", "RedisLive", "SlowReader", "Subscription"]
+__all__ = ["Live", "LiveEvent", "SlowReader", "Subscription"]

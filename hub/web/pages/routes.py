@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from importlib import import_module
+
 from aiohttp import web
 
 from hub.sources.habits import Habits
@@ -35,12 +39,14 @@ from hub.web.pages import (
     watch,
     watch_charts,
     watch_queries,
+    words,
 )
 from hub.web.pages.frame import FRAME, Frame
 
 
 def add_routes(app: web.Application) -> None:
     """Every page and every part of one. Ids are digits, so that anything else is a 404."""
+    app.cleanup_ctx.append(_places)
     app[FRAME] = Frame()
     app[sources.HABITS] = Habits(app[SERVICE].store)
     app[ERROR_PAGE] = login.problem
@@ -137,3 +143,9 @@ def add_routes(app: web.Application) -> None:
     router.add_get("/service-worker.js", manifest.service_worker)
     router.add_get("/login", login.login)
     router.add_get("/setup/{token}", login.setup)
+
+
+async def _places(app: web.Application) -> AsyncIterator[None]:
+    loading = asyncio.create_task(asyncio.to_thread(import_module, words.PLACES))
+    yield
+    await loading

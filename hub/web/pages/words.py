@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from importlib import import_module
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberType, geocoder
+from phonenumbers import NumberParseException, PhoneNumberType
 
 from hub.formats.handles import display
 from hub.privacy.visibility import Authority
 from hub.vocabulary import Channel, Direction, Kind, Outcome
 from hub.web.i18n import Reader, talking
+
+PLACES = "phonenumbers.geocoder"
+"""Names of places for numbers: much to load, and the hub is quicker there without. The pages load it beside the loop
+when they start."""
 
 
 def icon(kind: Kind, channel: Channel, direction: Direction, outcome: str = "") -> str:
@@ -141,7 +146,7 @@ def place(reader: Reader, handle: str) -> str:
     except NumberParseException:
         return ""
     language, script = ("zh", "Hant" if reader.tag == "zh-Hant" else "Hans") if reader.tag != "en" else ("en", None)
-    where = geocoder.description_for_number(number, language, script=script)
+    where = import_module(PLACES).description_for_number(number, language, script=script)
     if not where:
         region = phonenumbers.region_code_for_number(number)
         where = (reader.locale.territories.get(region) or "") if region else ""

@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from hub.live import Live, LiveEvent, RedisLive, SlowReader
+from hub.live import Live, LiveEvent, SlowReader
 from hub.live.bus import MAX_WAITING
+from hub.live.redis import RedisLive
 
 
 async def test_an_event_reaches_its_agent_only() -> None:
