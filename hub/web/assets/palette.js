@@ -9,7 +9,7 @@ let asked = null;
 
 function places(text) {
   const wanted = text.trim().toLowerCase();
-  const rail = [...document.querySelectorAll(".rail .item")].map((item) => ({ word: item.title, href: item.href, icon: item.querySelector("svg")?.cloneNode(true) ?? null, key: item.dataset.key }));
+  const rail = [...document.querySelectorAll(".rail a.item")].map((item) => ({ word: item.title, href: item.href, icon: item.querySelector("svg")?.cloneNode(true) ?? null, key: item.dataset.key }));
   const fits = rail.filter((place) => !wanted || place.word.toLowerCase().includes(wanted));
   if (!fits.length) return [];
   return [

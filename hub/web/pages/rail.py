@@ -33,7 +33,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A place in the rail. *key* is pressed after `g`."""
+    """A place in the rail. *key* is pressed after `g`. One that is *far* stands behind "More" on phones."""
 
     name: str
     href: str
@@ -42,6 +42,7 @@ class Item:
     key: str
     here: bool
     last: bool = False
+    far: bool = False
     waits: str = ""
     waits_words: str = ""
     red: str = ""
@@ -72,9 +73,9 @@ def items(reader: Reader, here: str, counts: Counts, *, admin: bool) -> list[Ite
         Item("people", "/contacts", t("People"), "people", "p", here == "people"),
         Item("calls", "/calls", t("Calls"), "calls", "c", here == "calls"),
         Item("watch", "/watch", t("Watch"), "mention", "w", here == "watch"),
-        Item("calendar", "/calendar", t("Calendar"), "meeting", "b", here == "calendar"),
+        Item("calendar", "/calendar", t("Calendar"), "meeting", "b", here == "calendar", far=True),
         Item(
-            "sources", "/sources", t("Sources"), "sources", "s", here == "sources", last=True,
+            "sources", "/sources", t("Sources"), "sources", "s", here == "sources", last=True, far=True,
             red=str(counts.red or ""), red_words=reader.ngettext("needs you", "need you", counts.red),
         ),
     ]  # fmt: skip
