@@ -162,8 +162,9 @@ class Connector(ABC):
     async def freshness(self, cursor: str | None) -> Freshness:
         """What the provider has beyond *cursor*, cheaply, over a connection of its own. Raises as `listen`."""
 
-    async def wake(self) -> None:  # noqa: B027 — nothing to do is a full answer
-        """A webhook said there is news. A connector that waits by itself need not care."""
+    async def wake(self, word: str = "") -> None:  # noqa: B027 — nothing to do is a full answer
+        """A webhook said there is news, and perhaps the *word* that lets us ask for it. A connector that waits by itself
+        need not care."""
 
 
 class Door(ABC):

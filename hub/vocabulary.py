@@ -586,9 +586,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A webhook's word that a source has news: its connector is woken and reads them."""
+    """A webhook's word that a source has news: its connector is woken and reads them. *word* is what the provider wants
+    to hear then, where it said one."""
 
     source: str
+    word: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,7 @@ def test_every_config_works(page: Path, tmp_path: Path) -> None:
             assert set(document) <= keys(), block
         elif "project" not in document and not _is_made_up(document):
             secrets = {name: f"{name.lower()}-7f3a" for name in re.findall(r'"env:(\w+)"', block)}
-            secrets |= {"TELEGRAM_TOKEN": "123456789:as-BotFather-wrote-it"}
+            secrets |= {"TELEGRAM_TOKEN": "123456789:as-BotFather-wrote-it", "WECOM_AES_KEY": "A" * 43}
             secrets |= {"HUB_STORE": "postgresql://hub@db.example.org/hub", "HUB_REDIS": "redis://redis.example.org"}
             secrets["HUB_KEY"] = b64encode(bytes(32)).decode()
             path = tmp_path / "config.toml"

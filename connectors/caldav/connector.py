@@ -81,7 +81,7 @@ class Connector(hub.Connector):
                 messages = None if number is None or messages is None else messages + number
         return hub.Freshness(messages, 0.0 if messages == 0 else None)
 
-    async def wake(self) -> None:
+    async def wake(self, word: str = "") -> None:
         """Somebody says there is news: look at once."""
         self._woken.set()
 

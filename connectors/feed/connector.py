@@ -110,7 +110,7 @@ class Connector(hub.Connector):
         self._fail_if_none_can_be_read(turns)
         return hub.Freshness(number, None if number else 0.0)
 
-    async def wake(self) -> None:
+    async def wake(self, word: str = "") -> None:
         """A hub says there is news: ask at once."""
         self._woken.set()
 

@@ -85,7 +85,7 @@ class Connector(hub.Connector):
             return hub.Freshness(0, 0.0)
         return hub.Freshness(number, max(0.0, (datetime.now(UTC) - oldest).total_seconds()) if oldest else None)
 
-    async def wake(self) -> None:
+    async def wake(self, word: str = "") -> None:
         """Google says there is news: look at once."""
         self._woken.set()
 

@@ -90,7 +90,7 @@ class Connector(hub.Connector):
         number = Fingerprints.read(progress.marks).beyond({uid: _sense(text) for uid, text in there.items()})
         return hub.Freshness(number, None if number else 0.0)
 
-    async def wake(self) -> None:
+    async def wake(self, word: str = "") -> None:
         """Somebody says there is news: ask at once."""
         self._woken.set()
 

@@ -70,7 +70,7 @@ class Connector(hub.Connector):
         async with opened(self._settings, self._source, self._loan) as mailbox:
             return await self._measured(mailbox, progress)
 
-    async def wake(self) -> None:
+    async def wake(self, word: str = "") -> None:
         """Somebody says there is news: look at every folder."""
         if self._reading is not None:
             self._reading.look()

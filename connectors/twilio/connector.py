@@ -90,7 +90,7 @@ class Connector(hub.Connector):
         age = max(0.0, (datetime.now(UTC) - oldest).total_seconds()) if oldest else 0.0
         return hub.Freshness(len(beyond), age)
 
-    async def wake(self) -> None:
+    async def wake(self, word: str = "") -> None:
         """A callback said less than the list does."""
         self._woken.set()
 

@@ -63,10 +63,10 @@ class Listener(Keeper):
         """A connector newly built."""
         self._connector = plugins.connector or self._connector
 
-    async def wake(self) -> None:
+    async def wake(self, word: str = "") -> None:
         """There is news at the provider."""
         if self._held is not None:
-            await self._connector.wake()
+            await self._connector.wake(word)
 
     async def freshness(self) -> Freshness:
         """What the provider has beyond what is durable here."""

@@ -124,10 +124,10 @@ class Supervisor:
         """Return once every door is open, or has failed to open."""
         await asyncio.gather(*(door.tried.wait() for door in self._doors.values()))
 
-    async def wake(self, source: str) -> None:
-        """A webhook said that *source* has news. Nothing happens where this hub does not listen to it."""
+    async def wake(self, source: str, word: str = "") -> None:
+        """A webhook said that *source* has news, with *word*. Nothing happens where this hub does not listen to it."""
         if source in self._connectors:
-            await self._connectors[source].wake()
+            await self._connectors[source].wake(word)
 
     def retry(self, source: str) -> bool:
         """Try *source* at once, whatever it waits for, with what its config and its secrets say now. False where there

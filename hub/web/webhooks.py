@@ -126,7 +126,7 @@ async def receive(request: web.Request) -> web.Response:
             service.metrics.pop.observe(time.perf_counter() - began)
     for each in parsed:
         if isinstance(each, Changed) and (supervisor := request.app[SUPERVISOR]) is not None:
-            await supervisor.wake(each.source)
+            await supervisor.wake(each.source, each.word)
     asked = webhook.asked(delivery)
     step = await service.routing.answer(source, asked) if asked else None
     reply = webhook.reply(delivery, step)

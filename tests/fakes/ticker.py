@@ -173,7 +173,7 @@ class Connector(hub.Connector):
         finally:
             writer.close()
 
-    async def wake(self) -> None:
+    async def wake(self, word: str = "") -> None:
         """There is news."""
         self.woken.set()
 
