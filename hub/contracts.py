@@ -163,8 +163,8 @@ class Connector(ABC):
         """What the provider has beyond *cursor*, cheaply, over a connection of its own. Raises as `listen`."""
 
     async def wake(self, word: str = "") -> None:  # noqa: B027 — nothing to do is a full answer
-        """A webhook said there is news, and perhaps the *word* that lets us ask for it. A connector that waits by itself
-        need not care."""
+        """A webhook said there is news, and perhaps the *word* that lets us ask for it. A connector that waits by
+        itself need not care."""
 
 
 class Door(ABC):
