@@ -171,7 +171,7 @@ class Alerts:
         return done
 
     def button(self, alert_id: int) -> str:
-        """What a button gives back that says "I see to it"."""
+        """What a button gives back that says "Acknowledge"."""
         return f"{_ACT}:{alert_id}:ack"
 
     async def by_button(self, value: str, handle: str) -> bool:

@@ -221,7 +221,7 @@ async def she_is_told_of_the_spike_once(page: Page, stream: Jetstream, workspace
     await expect(cards(page)).to_contain_text(f" in an hour, usually {AN_HOUR}")
     (told,) = workspace.told(ANN)
     assert told["text"].startswith("Apex: far more mentions than usual\n")
-    await workspace.press(ANN, "I see to it")
+    await workspace.press(ANN, "Acknowledge")
     await expect(cards(page)).to_have_count(0)
     await workspace.until(lambda: "edited" in workspace.told(ANN)[0])
     assert len(workspace.told(ANN)) == 1

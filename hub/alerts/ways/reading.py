@@ -144,7 +144,7 @@ class Reading:
             language=reader.tag,
             done=words.done(reader, alert.state, who) if over else "",
             buttons=(
-                Button(t("I see to it"), value=self._acknowledge(alert.id)),
+                Button(t("Acknowledge"), value=self._acknowledge(alert.id)),
                 *([Button(t("Open"), url=said.url)] if said.url else []),
             ),
             known=known_as if row.kind == "update" else "",  # what was snoozed is news again

@@ -66,7 +66,7 @@ async def test_in_a_chat_the_buttons_go_when_somebody_has_seen_to_it(house: Hous
     (shown,) = house.chatter.messages.values()
     assert shown["title"] == "Li Na writes (7)"
     assert shown["buttons"] == [
-        ["I see to it", "acknowledge:7", ""], ["Open", "", "https://hub.example.org/alerts/7"],
+        ["Acknowledge", "acknowledge:7", ""], ["Open", "", "https://hub.example.org/alerts/7"],
     ]  # fmt: skip
     await house.alert(7, "acknowledged", acknowledged_by="ben", acknowledged_at=datetime.now(UTC))
     update = await house.told("chat-chatter", 7, kind="update")
