@@ -21,7 +21,6 @@ from hub.config_texts import TemplateConfig
 from hub.contracts import Sender, Unsupported
 from hub.files.rows import OURS
 from hub.fold import is_taken_back
-from hub.formats.digest import digest
 from hub.letters import drafts, letters, receipts, suggest
 from hub.letters.answering import LATEST, NotOpen
 from hub.letters.claims import Claimed
@@ -36,10 +35,10 @@ from hub.letters.medium import (
     check_latest,
     check_people,
     chosen,
+    row_of,
     template_or_text,
     window_end,
 )
-from hub.letters.states import State
 from hub.letters.wanted import Answering, CannotSend, Wanted, writer
 from hub.privacy.visibility import Actor, readable
 from hub.sources import clock
@@ -170,19 +169,7 @@ class Chats(Medium):
             "reply_to": str(thread.item.id),
             "words": suggest.words("", _text(thread.item)) if wanted.canned else {},
         }
-        row = {
-            "key": f"letter:{place.letter_id}",
-            "conversation_id": conversation,
-            "source": sender.source,
-            "agent": writer(actor),
-            "sender": sender.handle,
-            "content": content,
-            "blob": digest(raw),
-            "state": State.SCHEDULED if wanted.send_at and wanted.send_at > now else State.QUEUED,
-            "due_at": due_at,
-            "unless_answered": wanted.unless_answered,
-            "written_at": now,
-        }
+        row = row_of(f"letter:{place.letter_id}", place, actor, sender, wanted, content, raw, due_at)
         recipients = {thread.theirs: (str(Role.RECIPIENT), thread.theirs_name)}
         return Plan(row=row, recipients=recipients, raw=raw, refs=())
 

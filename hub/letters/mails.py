@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from hub.config import Config
-from hub.formats.digest import digest
 from hub.letters import compose, drafts, signatures
 from hub.letters.answering import Answered, answered_by
 from hub.letters.claims import Claimed
@@ -24,8 +23,8 @@ from hub.letters.medium import (
     check_latest,
     check_people,
     chosen,
+    row_of,
 )
-from hub.letters.states import State
 from hub.letters.token import Tokens
 from hub.letters.wanted import Answer, CannotSend, Wanted, writer
 from hub.privacy.visibility import Actor
@@ -124,19 +123,7 @@ class Mails(Medium):
             "reply_to": str(answered.interaction_id) if answered else "",
             "words": answered.words if answered and wanted.canned else {},
         }
-        row = {
-            "key": f"mail:{message_id}",
-            "conversation_id": conversation,
-            "source": sender.source,
-            "agent": writer(actor),
-            "sender": sender.handle,
-            "content": content,
-            "blob": digest(raw),
-            "state": State.SCHEDULED if wanted.send_at and wanted.send_at > now else State.QUEUED,
-            "due_at": due_at,
-            "unless_answered": wanted.unless_answered,
-            "written_at": now,
-        }
+        row = row_of(f"mail:{message_id}", place, actor, sender, wanted, content, raw, due_at)
         people_of = {handle: (str(role), name) for handle, (role, name) in recipients.items()}
         # The mail finds its conversation by its own name, whichever of its copies is read first.
         return Plan(row=row, recipients=people_of, raw=raw, refs=(f"mail:{message_id}",))

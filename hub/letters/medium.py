@@ -16,11 +16,13 @@ from sqlalchemy import Connection
 
 from hub.config import Config
 from hub.config_texts import TemplateConfig
+from hub.formats.digest import digest
 from hub.letters import placeholders
 from hub.letters.answering import latest_inbound
 from hub.letters.claims import Claimed
 from hub.letters.identities import Identity
-from hub.letters.wanted import CannotSend, Wanted
+from hub.letters.states import State
+from hub.letters.wanted import CannotSend, Wanted, writer
 from hub.privacy.never_log import NeverLog
 from hub.privacy.visibility import Actor
 from hub.store.blobs import Blobs
@@ -58,6 +60,32 @@ class Plan:
     recipients: Mapping[str, tuple[str, str]]
     raw: bytes = field(repr=False)
     refs: tuple[str, ...]
+
+
+def row_of(
+    key: str,
+    place: Place,
+    actor: Actor,
+    sender: Identity,
+    wanted: Wanted,
+    content: Mapping[str, Any],
+    raw: bytes,
+    due_at: datetime,
+) -> dict[str, Any]:
+    """The row of a letter whose recorded interaction will be called *key*: *content* is what its medium keeps of it."""
+    return {
+        "key": key,
+        "conversation_id": place.conversation,
+        "source": sender.source,
+        "agent": writer(actor),
+        "sender": sender.handle,
+        "content": content,
+        "blob": digest(raw),
+        "state": State.SCHEDULED if wanted.send_at and wanted.send_at > place.now else State.QUEUED,
+        "due_at": due_at,
+        "unless_answered": wanted.unless_answered,
+        "written_at": place.now,
+    }
 
 
 class Medium(ABC):

@@ -17,7 +17,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from hub import timeline
 from hub.config import Config
 from hub.config_texts import TemplateConfig
-from hub.formats.digest import digest
 from hub.letters import receipts, suggest
 from hub.letters.answering import LATEST, NotOpen
 from hub.letters.claims import Claimed
@@ -32,12 +31,12 @@ from hub.letters.medium import (
     check_latest,
     check_people,
     chosen,
+    row_of,
     template_or_text,
     window_end,
 )
 from hub.letters.optout import UNSUBSCRIBED
-from hub.letters.states import State
-from hub.letters.wanted import Answering, CannotSend, Wanted, writer
+from hub.letters.wanted import Answering, CannotSend, Wanted
 from hub.privacy.visibility import Actor
 from hub.sources import clock
 from hub.store.schema import conversation_refs, interactions, letters, undeliverable
@@ -138,19 +137,7 @@ class Texts(Medium):
             "reply_to": answers,
             "words": suggest.words("", thread.text) if thread and wanted.canned else {},
         }
-        row = {
-            "key": f"letter:{place.letter_id}",
-            "conversation_id": conversation,
-            "source": sender.source,
-            "agent": writer(actor),
-            "sender": sender.handle,
-            "content": content,
-            "blob": digest(raw),
-            "state": State.SCHEDULED if wanted.send_at and wanted.send_at > now else State.QUEUED,
-            "due_at": due_at,
-            "unless_answered": wanted.unless_answered,
-            "written_at": now,
-        }
+        row = row_of(f"letter:{place.letter_id}", place, actor, sender, wanted, content, raw, due_at)
         name = wanted.to[0].name if wanted.to else ""
         return Plan(row=row, recipients={theirs: (str(Role.RECIPIENT), name)}, raw=raw, refs=refs)
 
