@@ -12,7 +12,7 @@ from hub.dialing import operations as dialing
 from hub.grants import report
 from hub.operation import Operation
 from hub.routing import operations as routing
-from hub.sources import states
+from hub.sources import operations as sources
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
@@ -23,7 +23,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "quarantine.list": quarantine.list_operation,
         "quarantine.replay": quarantine.replay_operation,
         "quarantine.show": quarantine.show_operation,
-        "sources": states.list_operation,
+        "sources": sources.list_operation,
         **booking.OPERATIONS,
         **dialing.OPERATIONS,
         **routing.OPERATIONS,

@@ -25,8 +25,8 @@ from hub.contracts import Unavailable
 from hub.ingest import Ingest
 from hub.live import Live, LiveEvent
 from hub.mailroom import Crashed, Mailroom
-from hub.sources.states import clock
 from hub.store import Lane, Store
+from hub.store.clock import clock
 from hub.store.schema import calendar_busy, calendar_objects
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hub.sources import clock
+from hub.store.clock import clock
 from hub.store.schema import grant_requests, grants
 
 

@@ -41,8 +41,8 @@ from hub.letters.medium import (
 )
 from hub.letters.wanted import Answering, CannotSend, Wanted, writer
 from hub.privacy.visibility import Actor, readable
-from hub.sources import clock
 from hub.store.chat_tables import chat_threads
+from hub.store.clock import clock
 from hub.store.schema import interactions
 from hub.store.schema import letters as rows
 from hub.timeline import Item

@@ -20,7 +20,7 @@ from hub.inbox.states import settle
 from hub.letters import canned
 from hub.letters.answering import latest_inbound
 from hub.letters.states import UNHEARD, WAITING, Reached, State
-from hub.sources import clock
+from hub.store.clock import clock
 from hub.store.schema import EPOCH, letter_recipients, letters
 from hub.vocabulary import Channel
 

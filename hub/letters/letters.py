@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 
 from hub.letters.drafts import restore
 from hub.letters.states import ANSWERED, STUCK, WAITING, Reached, State
-from hub.sources import clock
 from hub.store.blobs import Blobs
+from hub.store.clock import clock
 from hub.store.schema import interactions, letter_recipients, letters
 from hub.store.sets import Run, SetRead, among
 from hub.vocabulary import Channel

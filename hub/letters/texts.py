@@ -38,7 +38,7 @@ from hub.letters.medium import (
 from hub.letters.optout import UNSUBSCRIBED
 from hub.letters.wanted import Answering, CannotSend, Wanted
 from hub.privacy.visibility import Actor
-from hub.sources import clock
+from hub.store.clock import clock
 from hub.store.schema import conversation_refs, interactions, letters, undeliverable
 from hub.vocabulary import Channel, Direction, Event, Letter, Message, Participant, Role, Sent, Template
 

@@ -7,6 +7,6 @@ tells administrators once in an episode, `habits` knows when a source is unusual
 the way round.
 """
 
-from hub.sources.states import State, clock
+from hub.sources.states import State
 
-__all__ = ["State", "clock"]
+__all__ = ["State"]

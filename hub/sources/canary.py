@@ -18,8 +18,8 @@ from email.utils import format_datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from hub.sources.states import clock
 from hub.store import Store
+from hub.store.clock import clock
 from hub.store.schema import canaries, micros
 from hub.store.sets import SetWrite
 from hub.vocabulary import Item, Letter, RawMail

@@ -14,8 +14,8 @@ from hub.contracts import Sender, Unavailable, Verdict
 from hub.sources import canary
 from hub.sources.alerts import LOST, Alerts
 from hub.sources.canary import Flight
-from hub.sources.states import clock
 from hub.store import Store
+from hub.store.clock import clock
 
 log = logging.getLogger(__name__)
 

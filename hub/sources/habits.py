@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub.contracts import Unavailable
-from hub.sources.states import clock
 from hub.store import Store
+from hub.store.clock import clock
 from hub.store.schema import interactions
 
 HOUR = timedelta(hours=1)

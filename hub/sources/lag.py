@@ -20,8 +20,9 @@ from sqlalchemy import Connection
 from hub.contracts import Unavailable, Verdict
 from hub.sources.gathered import Gathered
 from hub.sources.pace import Pace, Turns
-from hub.sources.states import clock, make
+from hub.sources.states import make
 from hub.store import Store
+from hub.store.clock import clock
 from hub.store.schema import lags, micros
 from hub.store.sets import Run, SetWrite
 from hub.vocabulary import Freshness

@@ -23,8 +23,9 @@ from hub.contracts import Unavailable
 from hub.ingest import LeaseLost
 from hub.sources.gathered import Gathered
 from hub.sources.pace import Pace
-from hub.sources.states import clock, make
+from hub.sources.states import make
 from hub.store import Store
+from hub.store.clock import clock
 from hub.store.schema import sources
 from hub.store.sets import Run
 

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from hub.contracts import Unavailable
-from hub.sources.states import clock
 from hub.store import Store
+from hub.store.clock import clock
 from hub.store.schema import micros
 from hub.store.sets import Run
 from hub.vocabulary import Backfill

@@ -5,21 +5,17 @@ Functions take a connection and run inside somebody's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub.store.schema import micros, sources
 from hub.store.sets import Run, SetWrite
-
-if TYPE_CHECKING:
-    from hub.operation import Progress
-    from hub.service import Service
 
 _MAKE = SetWrite(sources, ("name",), "ON CONFLICT DO NOTHING")
 _SAY = Run("UPDATE sources SET state = ?, cause = ?, next_try_at = ? WHERE name = ? AND epoch = COALESCE(?, epoch)")
@@ -61,14 +57,6 @@ class Said:
     epoch: int | None = None
 
 
-def clock(conn: Connection) -> datetime:
-    """The time by which leases run: the database's own, so that the clocks of several hubs need not agree."""
-    if conn.dialect.name == "sqlite":
-        return datetime.now(UTC)
-    moment: datetime = conn.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
-    return moment.astimezone(UTC)
-
-
 def make(conn: Connection, names: Sequence[str]) -> None:
     """A row for each of *names*, where there is none yet."""
     _MAKE(conn, [(name,) for name in sorted(set(names))])
@@ -92,8 +80,3 @@ def listed(conn: Connection) -> list[dict[str, Any]]:
         {str(name): value.isoformat() if isinstance(value, datetime) else value for name, value in row._mapping.items()}
         for row in rows
     ]
-
-
-async def list_operation(service: Service, args: Mapping[str, Any], progress: Progress) -> list[dict[str, Any]]:
-    """`sources`: {} → what the store knows of every source (`hub.control`)."""
-    return await service.store.read(listed)

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hub.sources import State, clock
+from hub.sources import State
 from hub.sources.lag import Measured, measured
 from hub.sources.leases import Lease, release, renew, take
 from hub.sources.states import Said, say
+from hub.store.clock import clock
 from hub.store.engine import Store
 from hub.store.schema import sources as table
 from hub.vocabulary import Freshness

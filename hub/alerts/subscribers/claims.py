@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub.alerts.subscribers.rows import CANCELLED, FAILED, QUEUED, SENT, cancel
-from hub.sources import clock
+from hub.store.clock import clock
 from hub.store.columns import EPOCH
 from hub.store.way_tables import subscriber_attempts, subscriber_events, subscribers
 

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from hub.crm.records import insert
-from hub.sources import clock
 from hub.store.alert_tables import alert_tellings as tellings
+from hub.store.clock import clock
 from hub.store.columns import EPOCH
 from hub.store.way_tables import way_states, ways
 
