@@ -274,10 +274,12 @@ def _beyond(wanted: Wanted, at: sa.ColumnElement[datetime], id: sa.ColumnElement
 
 
 def _latest(wanted: Wanted, state: State | None) -> sa.Select[tuple[int]]:
-    """The latest conversations from the page on."""
+    """The latest conversations from the page on, in which somebody speaks to us: of whom only speaks of us in public
+    nobody asks who it is."""
     latest = conversations.alias("latest")
     at = latest.c.waiting_since if wanted.sort is Sort.LONGEST_WAITING else latest.c.last_at
-    rows = sa.select(latest.c.id)
+    public = latest.c.channel.in_((Channel.SOCIAL.value, Channel.WEB.value))
+    rows = sa.select(latest.c.id).where(sa.not_(sa.and_(public, latest.c.state == State.CLOSED.value)))
     if state is not None:
         rows = rows.where(latest.c.state == state.value)
     if wanted.after is not None:

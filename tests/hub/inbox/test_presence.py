@@ -10,7 +10,8 @@ import orjson
 import pytest
 
 from hub.inbox.presence import Doing, Here, Presence
-from hub.live import Live, RedisLive
+from hub.live import Live
+from hub.live.redis import RedisLive
 
 
 class Clock:

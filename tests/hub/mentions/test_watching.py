@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from hub import Withdrawn
 from hub.deletion import delete
+from hub.inbox import listing
 from hub.mentions.listing import Filter, MentionView
 from hub.mentions.marking import Marking, Refused
 from hub.mentions.posts import canonical
@@ -144,8 +145,14 @@ async def test_mentions_do_not_fill_the_inbox_until_somebody_takes_one(quick_off
         conversations.c.id == mention.conversation_id
     )
     assert tuple(await service.store.read(lambda conn: conn.execute(wanted).one())) == ("closed", "")
+
+    def strangers(conn: sa.Connection) -> int:
+        return listing.count(conn, HUB, listing.Wanted(unknown=True))
+
+    assert await service.store.read(strangers) == 0
     await service.desk.change(HUB, [mention.conversation_id], {"owner": "ada", "state": "open"})
     assert (await service.watch.mention(HUB, mention.id)).owner == "ada"
+    assert await service.store.read(strangers) == 1
 
 
 async def test_an_answer_stands_with_what_it_answers(quick_office: Office) -> None:
