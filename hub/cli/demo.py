@@ -23,6 +23,7 @@ from hub.demo import firm
 from hub.demo.day import World, day, weeks_before
 from hub.demo.doors import Door, MailServer, PhoneSystem, Twilio
 from hub.demo.inbox import worked
+from hub.demo.public import said, visited
 from hub.service import Service
 
 PATIENCE_SECONDS = 90.0
@@ -71,8 +72,10 @@ async def _play(config: Config, speed: float, *, once: bool) -> None:
     async with running(config) as (service, address), _world(config, address, speed) as world:
         await firm.filled(service)
         await weeks_before(world)
+        await said(service)
         passwords = await firm.staffed(service)
         await worked(service)
+        await visited(service)
         _introduce(config, passwords, speed)
         if not once:
             await _audience(service)
@@ -129,7 +132,8 @@ def _introduce(config: Config, passwords: Mapping[str, str], speed: float) -> No
     print(f"  Open    {config.public_url}")
     print(f"  Log in  ada   {passwords['ada']}")
     print(f"          ben   {passwords['ben']}   (in a private window: two phones, two screens)")
-    print(f"  Book    {config.public_url}/book/   (as a customer would)\n")
+    print(f"  Book    {config.public_url}/book/   (as a customer would)")
+    print(f"  Chat    {config.public_url}/chat/website-chat   (as a visitor of the web site)\n")
     print(
         f"The day takes about {60 / speed:.0f} s, and begins when a page is open. The pages show the real time.\n",
         flush=True,

@@ -81,6 +81,19 @@ ours     = ["mailto:sales@lumen.example", "mailto:hub@lumen.example"]
 listen   = "127.0.0.1:{{mail}}"
 accept   = ["lumen.example"]
 
+[sources.contact-form]
+provider = "web"
+kind     = "form"
+team     = "sales"
+title    = "Write to Lumen"
+
+[sources.website-chat]
+provider = "web"
+kind     = "chat"
+team     = "desk"
+title    = "Chat with Lumen"
+greeting = "Hello, what can we light for you?"
+
 [lines."tel:{LINE}"]
 name = "Front desk"
 

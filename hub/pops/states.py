@@ -195,10 +195,12 @@ def _state(call: Ringing, rung: Rung, pop: Pop | None) -> str:
         return "over"
     if rung.state.taken:
         return "answered"
-    # A phone that rings though somebody talks rings because the call is passed on to it; a group is not asked again.
-    if rung.state is not CallState.ENDED and not (call.taken and rung.reach is Reach.GROUP):
+    talked = pop is not None and pop.current
+    # A phone that rings though somebody talks rings because the call is passed on to it; a group is not asked again,
+    # and neither is she of it who just talked.
+    if rung.state is not CallState.ENDED and not (rung.reach is Reach.GROUP and (call.taken or talked)):
         return "ringing"
-    if pop is not None and pop.current:
+    if talked:
         return "over"  # her part in it, though others may talk on
     return "answered" if call.taken else "over"
 

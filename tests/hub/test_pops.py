@@ -8,7 +8,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hub import CallState, Leg
@@ -162,6 +162,7 @@ PHONES = st.dictionaries(st.sampled_from(["ada", "ben", "eve"]), RUNG, max_size=
 
 
 @given(st.lists(st.tuples(STATES, PHONES), min_size=1, max_size=12))
+@example([(CallState.QUEUED, {"ben": Rung(ANSWERED)}), (CallState.QUEUED, {"ben": Rung(RINGING, Reach.GROUP)})])
 def test_whatever_is_told_what_left_a_screen_does_not_return(story: list[tuple[CallState, dict[str, Rung]]]) -> None:
     pops: dict[str, Pop] = {}
     gone: set[int] = set()
