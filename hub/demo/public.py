@@ -109,7 +109,7 @@ _FILM = (
     ("oleg", "somebody already sells a fake lumen nova lamp from the film, incredible"),
     ("hana", "Film people: if you light with a Lumen lamp, thank the makers in the credits."),
 )
-"""What is said in the last half hour, since the film."""
+"""What is said within half an hour, since the film."""
 
 
 async def said(service: Service) -> None:
@@ -118,7 +118,9 @@ async def said(service: Service) -> None:
     for name, text, agents in QUERIES:
         await service.watch.make(HUB, name, text, list(agents))
     month = [(now - timedelta(days=days), who, text) for days, who, text in _MONTH]
-    film = [(now - timedelta(minutes=2 * (len(_FILM) - place)), who, text) for place, (who, text) in enumerate(_FILM)]
+    # All within one hour of the clock, by which spikes are counted: this one, or the one before where this is young.
+    end = now if now.minute > 2 * len(_FILM) else now.replace(minute=0) - timedelta(minutes=1)
+    film = [(end - timedelta(minutes=2 * (len(_FILM) - place)), who, text) for place, (who, text) in enumerate(_FILM)]
     await _told(service, month)
     await _told(service, film)
     await _spread(service, film[0][0], now)

@@ -107,6 +107,7 @@ async def test_the_day_rings_and_stands_on_the_timelines_once(tmp_path: Path) ->
             await _was_taken(ada)
             await _joins(ada)
             await _is_worked_on(ada)
+            await _is_spoken_of(ada)
         assert await playing.stop() == 0
     said = "".join(playing.said)
     assert "refused" not in said
@@ -134,7 +135,7 @@ async def _stands(ada: aiohttp.ClientSession) -> None:
         "mailto:wang@brightway.example": ["call"] * 2 + ["meeting", "message"],
         "mailto:m.vogel@vogel.example": ["call"] * 2 + ["meeting"] + ["message"] * 4,
         "mailto:jp@kontor-nord.example": ["call"] * 2 + ["message"] * 3,
-        "mailto:sofia@rossi.example": ["meeting", "message"],
+        "mailto:sofia@rossi.example": ["meeting"] + ["message"] * 2,
         "mailto:yichun@taipei-design.example": ["message"],
         "mailto:eloise@garnier.example": [],
     }
@@ -188,6 +189,24 @@ async def _is_worked_on(ada: aiohttp.ClientSession) -> None:
         "Lobby lighting, Haus am Kanal",
     }
     assert {each["team"] for each in mine} >= {"sales"}
+
+
+async def _is_spoken_of(ada: aiohttp.ClientSession) -> None:
+    """A month of mentions with a spike at its end, a form that was filled in, and one that a machine filled in."""
+    mentions = (await get(ada, "/api/v1/mentions", limit="200"))["items"]
+    assert len(mentions) > 40
+    assert {each["language"] for each in mentions} >= {"en", "zh"}
+    assert {each["sentiment"] for each in mentions} >= {"positive", "negative", "neutral"}
+    (film,) = [each for each in mentions if "set designer" in each["text"]]
+    assert sorted(each["how"] for each in film["spread"]) == ["repost", "repost", "repost", "same"]
+    (episode,) = (await get(ada, "/api/v1/watch/episodes"))["items"]
+    assert (episode["kind"], episode.get("ended_at")) == ("spike", None)
+    alerts = (await get(ada, "/api/v1/alerts"))["items"]
+    assert "spike" in [each["kind"] for each in alerts]
+    (spam,) = (await get(ada, "/api/v1/leads", state="suspected"))["items"]
+    assert spam["name"] == "SEO Team"
+    (lead,) = (await get(ada, "/api/v1/conversations", q="hotel"))["items"]
+    assert lead["who"]["name"] == "Nora Lind"
 
 
 def test_once_plays_at_once_and_begins_anew_each_time(tmp_path: Path) -> None:
